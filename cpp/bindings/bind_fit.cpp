@@ -1,0 +1,224 @@
+// Fits and what is asked of them.
+
+#include <pybind11/functional.h>
+#include <pybind11/stl.h>
+
+#include <chrono>
+#include <optional>
+
+#include "model_handle.hpp"
+#include "ranef/posterior.hpp"
+
+namespace {
+
+namespace py = pybind11;
+using namespace ranef::bindings;
+using Clock = std::chrono::steady_clock;
+using ProgressFunction = std::function<void(int, double, double, double)>;
+using ranef::Index;
+using ranef::Matrix;
+using ranef::Vector;
+
+/// Seconds between looks at pending signals: often enough for Ctrl-C to feel immediate.
+constexpr double kPollSeconds = 0.1;
+
+struct Options {
+  int max_iterations = ranef::OptimizerOptions().max_iterations;
+  double gain_tolerance = ranef::OptimizerOptions().gain_tolerance;
+  double inner_tolerance = ranef::InnerOptions().tolerance;
+  int max_inner_iterations = ranef::InnerOptions().max_iterations;
+};
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Takes the GIL now and then to let Python's signal handlers run; throws what they raise.
+std::function<void()> signal_poll() {
+  return [last = Clock::now()]() mutable {
+    if (seconds_since(last) < kPollSeconds) return;
+    last = Clock::now();
+    const py::gil_scoped_acquire acquire;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  };
+}
+
+ranef::FitRequest make_request(const Options& options, const std::optional<Floats>& start,
+                               const std::optional<py::array_t<bool>>& fixed, const ProgressFunction& progress) {
+  ranef::FitRequest request;
+  request.options.optimizer.max_iterations = options.max_iterations;
+  request.options.optimizer.gain_tolerance = options.gain_tolerance;
+  request.options.inner.tolerance = options.inner_tolerance;
+  request.options.inner.max_iterations = options.max_inner_iterations;
+  if (start) request.start = to_vector(*start);
+  if (fixed) request.fixed.assign(fixed->data(), fixed->data() + fixed->size());
+  request.poll = signal_poll();
+  request.progress = [progress, poll = signal_poll(), began = Clock::now()](int iteration, double value, double norm) {
+    poll();
+    if (!progress) return;
+    const py::gil_scoped_acquire acquire;
+    progress(iteration, value, norm, seconds_since(began));
+  };
+  return request;
+}
+
+std::unique_ptr<FitHandle> run(const ranef::Model& model, ranef::Layouts& layouts, const ranef::FitRequest& request) {
+  // The request and the model are C++ alone; callbacks take the GIL back for themselves.
+  const py::gil_scoped_release release;
+  return std::make_unique<FitHandle>(FitHandle{ranef::fit(model, layouts, request), request.fixed});
+}
+
+std::vector<int> to_ints(const std::vector<Index>& places) { return {places.begin(), places.end()}; }
+
+py::list modes(const ModelHandle& handle, const ranef::TermVectors& effects) {
+  py::list out;
+  for (std::size_t t = 0; t < effects.size(); ++t) {
+    const ranef::RandomTerm& term = handle.model.terms()[t];
+    out.append(py::array_t<double>({py::ssize_t(term.level_count), py::ssize_t(term.user_width())}, effects[t].data()));
+  }
+  return out;
+}
+
+bool converged(const ranef::FitReport& report) {
+  return report.termination == ranef::Termination::converged && report.curvature_positive;
+}
+
+std::string reason(const ranef::FitReport& report) {
+  if (!report.failure.empty()) return report.failure;
+  if (report.termination == ranef::Termination::converged && !report.curvature_positive) return "not_positive_definite";
+  return ranef::describe(report.termination);
+}
+
+/// A fit as Python sees it: arrays made once, when the fit ends.
+struct FitResult {
+  FitHandle handle;
+  py::list modes;
+};
+
+std::unique_ptr<FitResult> finish(const ModelHandle& model, std::unique_ptr<FitHandle> handle) {
+  py::list effects = modes(model, handle->report.effects);
+  return std::make_unique<FitResult>(FitResult{std::move(*handle), std::move(effects)});
+}
+
+py::array_t<double> predictor_covariance(const ModelHandle& model, const FitResult& fit, const FortranFloats& vcov,
+                                         const std::vector<ranef::PredictorInput>& predictors, const py::list& terms) {
+  std::vector<Matrix> matrices;
+  for (const auto& predictor : predictors) matrices.push_back(predictor.matrix);
+  std::vector<ranef::NewTerm> made;
+  for (const py::handle& term : terms) {
+    made.emplace_back();
+    if (term.is_none()) continue;
+    const auto& input = term.cast<const ranef::RandomTermInput&>();
+    made.back() = {true, input.levels, input.basis, input.column};
+  }
+  const Matrix covariance = Eigen::Map<const Matrix>(vcov.data(), vcov.shape(0), vcov.shape(1));
+  const Matrix packed = [&] {
+    const py::gil_scoped_release release;
+    return ranef::predictor_covariance(model.model, model.layouts, fit.handle.report, covariance, matrices, made);
+  }();
+  const auto count = static_cast<py::ssize_t>(predictors.size());
+  py::array_t<double> out({static_cast<py::ssize_t>(packed.rows()), count, count});
+  auto view = out.mutable_unchecked<3>();
+  for (py::ssize_t i = 0; i < packed.rows(); ++i)
+    for (int a = 0; a < count; ++a)
+      for (int b = 0; b <= a; ++b) view(i, a, b) = view(i, b, a) = packed(i, ranef::packed_index(a, b));
+  return out;
+}
+
+py::list conditional_covariance(const ModelHandle& model, const FitResult& fit) {
+  const std::vector<Vector> blocks = [&] {
+    const py::gil_scoped_release release;
+    return ranef::conditional_covariance(model.model, model.layouts, fit.handle.report);
+  }();
+  py::list out;
+  for (std::size_t t = 0; t < blocks.size(); ++t) {
+    const ranef::RandomTerm& term = model.model.terms()[t];
+    const py::ssize_t q = term.user_width();
+    out.append(py::array_t<double>({py::ssize_t(term.level_count), q, q}, blocks[t].data()));
+  }
+  return out;
+}
+
+void bind_result(py::module_& module) {
+  const auto report = [](auto member) { return [member](const FitResult& fit) { return fit.handle.report.*member; }; };
+  py::class_<FitResult>(module, "FitResult", "What a fit found.")
+      .def_property_readonly("values", [](const FitResult& f) { return to_array(f.handle.report.values); })
+      .def_property_readonly("loglik", report(&ranef::FitReport::loglik))
+      .def_property_readonly("beta",
+                             [](const FitResult& f) {
+                               py::list out;
+                               for (const Vector& b : f.handle.report.coefficients) out.append(to_array(b));
+                               return out;
+                             })
+      .def_property_readonly("beta_vcov",
+                             [](const FitResult& f) { return to_array(f.handle.report.coefficient_covariance); })
+      .def_readonly("modes", &FitResult::modes)
+      .def_property_readonly("eta",
+                             [](const FitResult& f) {
+                               py::list out;
+                               for (Index k = 0; k < f.handle.report.linear_predictors.cols(); ++k)
+                                 out.append(to_array(Vector(f.handle.report.linear_predictors.col(k))));
+                               return out;
+                             })
+      .def_property_readonly("converged", [](const FitResult& f) { return converged(f.handle.report); })
+      .def_property_readonly("reason", [](const FitResult& f) { return reason(f.handle.report); })
+      .def_property_readonly("iterations", report(&ranef::FitReport::iterations))
+      .def_property_readonly("evaluations", report(&ranef::FitReport::evaluations))
+      .def_property_readonly("inner_iterations", report(&ranef::FitReport::inner_iterations))
+      .def_property_readonly("gradient", [](const FitResult& f) { return to_array(f.handle.report.gradient); })
+      .def_property_readonly("expected_gain", report(&ranef::FitReport::expected_gain))
+      .def_property_readonly("singular", [](const FitResult& f) { return !f.handle.report.at_zero.empty(); })
+      .def_property_readonly("at_zero", [](const FitResult& f) { return to_ints(f.handle.report.at_zero); });
+}
+
+void bind_curvature(py::module_& module) {
+  using ranef::CurvatureReport;
+  py::class_<CurvatureReport>(module, "Curvature", "Second derivatives at a fit.")
+      .def_property_readonly("hessian", [](const CurvatureReport& c) { return to_array(c.hessian); })
+      .def_property_readonly("vcov", [](const CurvatureReport& c) { return to_array(c.covariance); })
+      .def_property_readonly("eigenvalues", [](const CurvatureReport& c) { return to_array(c.eigenvalues); })
+      .def_property_readonly("eigenvectors", [](const CurvatureReport& c) { return to_array(c.eigenvectors); })
+      .def_property_readonly("unidentified", [](const CurvatureReport& c) { return to_ints(c.undetermined); });
+}
+
+}  // namespace
+
+void bind_fit(py::module_& module);
+
+void bind_fit(py::module_& module) {
+  py::class_<Options>(module, "Options", "How a fit is computed.")
+      .def(py::init<>())
+      .def_readwrite("max_iterations", &Options::max_iterations)
+      .def_readwrite("gain_tolerance", &Options::gain_tolerance)
+      .def_readwrite("inner_tolerance", &Options::inner_tolerance)
+      .def_readwrite("max_inner_iterations", &Options::max_inner_iterations);
+  bind_result(module);
+  bind_curvature(module);
+
+  auto model = py::class_<ModelHandle>(module.attr("Model"));
+  model.def(
+      "fit",
+      [](const ModelHandle& handle, const Options& options, const std::optional<Floats>& start,
+         const std::optional<py::array_t<bool>>& fixed, const ProgressFunction& progress) {
+        return finish(handle, run(handle.model, handle.layouts, make_request(options, start, fixed, progress)));
+      },
+      py::arg("options"), py::arg("start") = py::none(), py::arg("fixed") = py::none(),
+      py::arg("progress") = py::none());
+  model.def(
+      "refit",
+      [](const ModelHandle& handle, const Floats& response, const Options& options, const std::optional<Floats>& start) {
+        const ranef::Model other = handle.model.with_response(to_vector(response));
+        return finish(handle, run(other, handle.layouts, make_request(options, start, {}, {})));
+      },
+      py::arg("response"), py::arg("options"), py::arg("start") = py::none());
+  model.def(
+      "curvature",
+      [](const ModelHandle& handle, const FitResult& fit) {
+        const py::gil_scoped_release release;
+        return ranef::curvature(handle.model, handle.layouts, fit.handle.report, fit.handle.fixed);
+      },
+      py::arg("result"));
+  model.def("conditional_covariance", &conditional_covariance, py::arg("result"));
+  model.def("predictor_covariance", &predictor_covariance, py::arg("result"), py::arg("parameter_vcov"),
+            py::arg("predictors"), py::arg("terms"));
+}

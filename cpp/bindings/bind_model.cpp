@@ -1,0 +1,159 @@
+// The unfitted model: data in, parameters and likelihood out.
+
+#include <pybind11/stl.h>
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "model_handle.hpp"
+#include "ranef/family/likelihood.hpp"
+
+namespace {
+
+namespace py = pybind11;
+using namespace ranef::bindings;
+using ranef::Index;
+using ranef::Matrix;
+using ranef::Vector;
+
+ranef::PredictorInput make_predictor(const FortranFloats& matrix, const std::optional<Floats>& offset) {
+  if (matrix.ndim() != 2) throw std::invalid_argument("matrix must have two dimensions");
+  ranef::PredictorInput out;
+  out.matrix = Eigen::Map<const Matrix>(matrix.data(), matrix.shape(0), matrix.shape(1));
+  if (offset) out.offset = to_vector(*offset);
+  return out;
+}
+
+ranef::RandomTermInput make_term(int predictor, const std::string& structure, const Ints& levels, int n_levels,
+                                 const std::optional<Floats>& basis, const std::optional<Ints>& column, int n_columns) {
+  ranef::RandomTermInput out;
+  out.predictor = predictor;
+  out.structure = structure;
+  out.levels = to_ints(levels);
+  out.level_count = n_levels;
+  out.column_count = n_columns;
+  if (basis) {
+    if (basis->ndim() != 2) throw std::invalid_argument("basis must have two dimensions");
+    out.basis = Eigen::Map<const ranef::RowMatrix>(basis->data(), basis->shape(0), basis->shape(1));
+  }
+  if (column) out.column = to_ints(*column);
+  return out;
+}
+
+void check_rows(const char* what, Index found, Index rows) {
+  if (found != 0 && found != rows)
+    throw std::invalid_argument(std::string(what) + " has " + std::to_string(found) + " rows, the response " +
+                                std::to_string(rows));
+}
+
+void check_shapes(const ranef::ModelInput& input) {
+  const Index rows = input.response.size();
+  check_rows("trials", input.trials.size(), rows);
+  check_rows("weights", input.weights.size(), rows);
+  for (const auto& predictor : input.predictors) {
+    if (predictor.matrix.rows() != rows) check_rows("matrix", predictor.matrix.rows() + 1, rows);
+    check_rows("offset", predictor.offset.size(), rows);
+  }
+  for (const auto& term : input.terms) {
+    check_rows("levels", static_cast<Index>(term.levels.size()), rows);
+    check_rows("basis", term.basis.rows(), rows);
+    check_rows("column", static_cast<Index>(term.column.size()), rows);
+    if (term.predictor < 0 || term.predictor >= static_cast<int>(input.predictors.size()))
+      throw std::invalid_argument("a term belongs to predictor " + std::to_string(term.predictor) + " of " +
+                                  std::to_string(input.predictors.size()));
+    for (const int level : term.levels)
+      if (level < 0 || level >= term.level_count) throw std::invalid_argument("a level out of range");
+    for (const int column : term.column)
+      if (column < 0 || column >= term.column_count) throw std::invalid_argument("a column out of range");
+  }
+}
+
+std::unique_ptr<ModelHandle> make_model(const std::shared_ptr<ranef::Likelihood>& likelihood, const Floats& response,
+                                        std::vector<ranef::PredictorInput> predictors,
+                                        std::vector<ranef::RandomTermInput> terms, const std::optional<Floats>& trials,
+                                        const std::optional<Floats>& weights, bool reml,
+                                        const std::optional<ranef::DenseKernels>& kernels) {
+  ranef::ModelInput input;
+  input.likelihood = likelihood;
+  input.response = to_vector(response);
+  input.predictors = std::move(predictors);
+  input.terms = std::move(terms);
+  if (trials) input.trials = to_vector(*trials);
+  if (weights) input.weights = to_vector(*weights);
+  input.reml = reml;
+  if (kernels) input.kernels = *kernels;
+  check_shapes(input);
+  const py::gil_scoped_release release;  // nothing below touches Python
+  return std::make_unique<ModelHandle>(ranef::Model(std::move(input)));
+}
+
+Vector checked_values(const ModelHandle& handle, const Floats& values) {
+  const Index size = ranef::ParameterMap(handle.model).size();
+  if (values.size() != size)
+    throw std::invalid_argument("values has length " + std::to_string(values.size()) + ", the model " +
+                                std::to_string(size) + " parameters");
+  return to_vector(values);
+}
+
+const char* kind_name(ranef::Parameter::Kind kind) {
+  switch (kind) {
+    case ranef::Parameter::Kind::coefficient: return "beta";
+    case ranef::Parameter::Kind::sd: return "sd";
+    default: return "cor";
+  }
+}
+
+}  // namespace
+
+void bind_model(py::module_& module);
+
+void bind_model(py::module_& module) {
+  py::class_<ranef::PredictorInput>(module, "Predictor", "Fixed effects and offset of one linear predictor.")
+      .def(py::init(&make_predictor), py::arg("matrix"), py::arg("offset") = py::none());
+
+  py::class_<ranef::RandomTermInput>(module, "Term", "One random term.")
+      .def(py::init(&make_term), py::arg("predictor"), py::arg("structure"), py::arg("levels"), py::arg("n_levels"),
+           py::arg("basis") = py::none(), py::arg("column") = py::none(), py::arg("n_columns") = 1);
+
+  py::class_<ranef::Parameter>(module, "ParameterInfo", "What one entry of the parameter vector is.")
+      .def_property_readonly("kind", [](const ranef::Parameter& p) { return kind_name(p.kind); })
+      .def_readonly("owner", &ranef::Parameter::owner)
+      .def_readonly("row", &ranef::Parameter::row)
+      .def_readonly("col", &ranef::Parameter::col);
+
+  py::class_<ModelHandle>(module, "Model", "Likelihood, data and random terms; immutable.")
+      .def(py::init(&make_model), py::arg("likelihood"), py::arg("response"), py::arg("predictors"), py::arg("terms"),
+           py::arg("trials") = py::none(), py::arg("weights") = py::none(), py::arg("reml") = false,
+           py::arg("kernels") = py::none())
+      .def_property_readonly(
+          "parameters", [](const ModelHandle& handle) { return ranef::ParameterMap(handle.model).parameters(); })
+      .def("start", [](const ModelHandle& handle) { return to_array(ranef::starting_values(handle.model, handle.layouts)); })
+      .def(
+          "loglik",
+          [](const ModelHandle& handle, const Floats& values) {
+            const Vector at = checked_values(handle, values);
+            const py::gil_scoped_release release;
+            return ranef::log_likelihood(handle.model, handle.layouts, at);
+          },
+          py::arg("values"))
+      .def(
+          "gradient",
+          [](const ModelHandle& handle, const Floats& values) {
+            const Vector at = checked_values(handle, values);
+            return to_array([&] {
+              const py::gil_scoped_release release;
+              return ranef::log_likelihood_gradient(handle.model, handle.layouts, at);
+            }());
+          },
+          py::arg("values"));
+
+  module.def(
+      "independent_columns",
+      [](const FortranFloats& matrix, double tolerance) {
+        const Eigen::Map<const Matrix> view(matrix.data(), matrix.shape(0), matrix.shape(1));
+        const std::vector<int> kept = ranef::independent_columns(view, tolerance);
+        return py::array_t<int>(static_cast<py::ssize_t>(kept.size()), kept.data());
+      },
+      py::arg("matrix"), py::arg("tolerance") = 1e-7);
+}

@@ -1,0 +1,64 @@
+#pragma once
+// Binomial: y successes in n trials (Bernoulli where n = 1).
+//
+//     P(Y = y) = binomial(n, y) p^y q^(n-y),   y = 0 .. n,   E Y = n p,   Var Y = n p q
+//
+// Reference: McCullagh & Nelder (1989), Generalized Linear Models, 4.2.
+
+#include "ranef/family/draw.hpp"
+#include "ranef/family/family.hpp"
+#include "ranef/special/lgamma.hpp"
+
+namespace ranef {
+
+/// -log binomial(n, y)
+inline double minus_log_choose(double n, double y) {
+  if (y == 0.0 || y == n) return 0.0;
+  return log_gamma(y + 1.0) + log_gamma(n - y + 1.0) - log_gamma(n + 1.0);
+}
+
+/// x log(x / m), 0 at x = 0
+inline double x_log_ratio(double x, double log_m) { return x > 0.0 ? x * (std::log(x) - log_m) : 0.0; }
+
+struct Binomial : FamilyDefaults {
+  template <class T>
+  using Mean = LogProbability<T>;
+
+  static FamilyInfo info() {
+    FamilyInfo out;
+    out.name = "binomial";
+    out.support = "successes 0 .. trials";
+    out.links = {Link::logit, Link::probit, Link::cloglog, Link::cauchit, Link::log, Link::identity};
+    out.zero_in_support = out.has_trials = true;
+    return out;
+  }
+
+  static double constant(const Observation& o) { return minus_log_choose(o.trials, o.y); }
+
+  template <class M>
+  static auto nll(const Observation& o, const Mean<M>& mean, NoDispersion) {
+    if (o.y == o.trials) return M(-o.y * mean.log_p);
+    if (o.y == 0.0) return M(-o.trials * mean.log_q);
+    return M(-(o.y * mean.log_p) - (o.trials - o.y) * mean.log_q);
+  }
+
+  template <class M>
+  static auto mean(const Observation& o, const Mean<M>& mean, NoDispersion) {
+    return o.trials * exp(mean.log_p);
+  }
+
+  static double variance(const Observation& o, const Mean<double>& mean, NoDispersion) {
+    return o.trials * std::exp(mean.log_p + mean.log_q);
+  }
+
+  static double deviance(const Observation& o, const Mean<double>& mean, NoDispersion) {
+    const double log_n = std::log(o.trials);
+    return 2.0 * (x_log_ratio(o.y, log_n + mean.log_p) + x_log_ratio(o.trials - o.y, log_n + mean.log_q));
+  }
+
+  static double draw(const Observation& o, const Mean<double>& mean, NoDispersion, Rng& rng) {
+    return draw_binomial(o.trials, std::exp(mean.log_p), rng);
+  }
+};
+
+}  // namespace ranef

@@ -1,0 +1,76 @@
+#pragma once
+// The verbs: fit a model, differentiate it at a fit.
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "ranef/model/parameters.hpp"
+#include "ranef/objective/laplace.hpp"
+#include "ranef/optimize/boundary.hpp"
+
+namespace ranef {
+
+struct FitOptions {
+  OptimizerOptions optimizer;
+  InnerOptions inner;
+};
+
+/// Blocks and elimination pattern of a model, computed on first use and shared by its refits.
+class Layouts {
+ public:
+  std::shared_ptr<const CrossProductLayout> profiled(const Model& model);
+  std::shared_ptr<const CrossProductLayout> laplace(const Model& model);
+
+ private:
+  std::mutex mutex_;  // a model may be fitted in several threads at once
+  std::shared_ptr<const CrossProductLayout> profiled_, laplace_;
+};
+
+struct FitReport {
+  Vector point;   ///< parameters as objectives see them
+  Vector values;  ///< and as the user does
+  double loglik = 0.0;
+  std::vector<Vector> coefficients;  ///< of every linear predictor, for the user's columns
+  Matrix coefficient_covariance;     ///< of all of them, one after the other
+  TermVectors effects;               ///< conditional modes, for the user's columns
+  Matrix linear_predictors;          ///< n x K
+  Termination termination = Termination::no_start;
+  std::string failure;
+  Vector gradient;           ///< in the free directions
+  double expected_gain = 0;  ///< log-likelihood that a further Newton step would gain
+  bool curvature_positive = true;
+  int iterations = 0, evaluations = 0, inner_iterations = 0;
+  std::vector<Index> at_zero;  ///< parameters (of `values`) that are zero or undetermined because a variance is
+};
+
+struct FitRequest {
+  FitOptions options;
+  Vector start;             ///< values, or empty
+  std::vector<bool> fixed;  ///< parameters held at their start, or empty
+  Progress progress;
+  std::function<void()> poll;  ///< called often; may throw to stop
+};
+
+FitReport fit(const Model& model, Layouts& layouts, const FitRequest& request);
+
+/// Values to start from: fixed effects fitted without random effects, ordinary standard deviations.
+Vector starting_values(const Model& model, Layouts& layouts);
+
+/// Log-likelihood (REML criterion) at `values`, and its gradient in them.
+double log_likelihood(const Model& model, Layouts& layouts, const Vector& values);
+Vector log_likelihood_gradient(const Model& model, Layouts& layouts, const Vector& values);
+
+/// Second derivatives of the negative log-likelihood at a fit.
+struct CurvatureReport {
+  Matrix hessian;     ///< in the free directions of the point
+  Matrix covariance;  ///< of `values`; NaN for what is undetermined
+  Vector eigenvalues;
+  Matrix eigenvectors;  ///< columns, over all parameters of `values`
+  std::vector<Index> undetermined;
+};
+CurvatureReport curvature(const Model& model, Layouts& layouts, const FitReport& fit, const std::vector<bool>& fixed);
+
+}  // namespace ranef

@@ -1,0 +1,96 @@
+#pragma once
+// Data + likelihood + random terms: what an objective is computed from. Immutable once built.
+//
+// The columns of every fixed-effect matrix are replaced by an orthogonal basis of the same space, with mean square
+// one (X = X~ R, beta = R^-1 beta~): cross products do not cancel, and one unit of any coefficient means the same.
+
+#include <memory>
+#include <vector>
+
+#include "ranef/family/likelihood.hpp"
+#include "ranef/linalg/dense_kernels.hpp"
+#include "ranef/model/random_term.hpp"
+#include "ranef/types.hpp"
+
+namespace ranef {
+
+struct PredictorInput {
+  Matrix matrix;  ///< n x p, full column rank
+  Vector offset;  ///< n, or empty
+};
+
+struct LinearPredictor {
+  Matrix matrix;  ///< n x p, orthogonal columns of mean square one
+  Matrix to_user; ///< beta of the user's columns = to_user * ours
+  Vector offset;  ///< n, or empty
+
+  Index columns() const { return matrix.cols(); }
+};
+
+struct ModelInput {
+  std::shared_ptr<const Likelihood> likelihood;
+  Vector response;
+  Vector trials;   ///< n, or empty
+  Vector weights;  ///< multipliers of the log-likelihood: n, or empty
+  std::vector<PredictorInput> predictors;
+  std::vector<RandomTermInput> terms;
+  std::vector<bool> keep_basis;  ///< per term: leave the user's columns as they are; empty: none
+  bool reml = false;
+  DenseKernels kernels;
+};
+
+class Model {
+ public:
+  explicit Model(ModelInput input);
+
+  /// The same model with another response of the same length; everything that does not depend on it is shared.
+  Model with_response(Vector response) const;
+
+  Index rows() const { return response_.size(); }
+  bool reml() const { return reml_; }
+  const Likelihood& likelihood() const { return *likelihood_; }
+  const DenseKernels& kernels() const { return kernels_; }
+  const std::vector<LinearPredictor>& predictors() const { return design_->predictors; }
+  const std::vector<RandomTerm>& terms() const { return design_->terms; }
+  const Vector& response() const { return response_; }
+  const Vector& weights() const { return design_->weights; }
+
+  /// All random effects in the mean's predictor: passes need its derivatives alone.
+  Active active() const;
+  /// Sum of the weights.
+  double weight_total() const;
+  /// Part of the negative log-likelihood that depends on the data alone.
+  double constant() const { return constant_; }
+  /// Gaussian, identity link, constant dispersion, random effects in the mean: the profiled objective applies.
+  bool profiled() const { return profiled_; }
+
+  /// Rows begin..end, eta left to the caller.
+  RowBlock block(Index begin, Index end) const;
+
+ private:
+  struct Design {
+    std::vector<LinearPredictor> predictors;
+    std::vector<RandomTerm> terms;
+    Vector trials, weights;
+  };
+
+  void set_response(Vector response);
+
+  std::shared_ptr<const Likelihood> likelihood_;
+  std::shared_ptr<const Design> design_;
+  DenseKernels kernels_;
+  Vector response_;
+  Matrix prepared_;
+  double constant_ = 0.0;
+  bool reml_ = false;
+  bool profiled_ = false;
+};
+
+/// X = X~ R with X~'X~ = n I, by Gram-Schmidt done twice.
+LinearPredictor orthogonalise(PredictorInput input);
+
+/// Columns that a left-to-right rank-revealing decomposition keeps: a column is dropped when what the columns before
+/// it leave of it is less than `tolerance` of its length (the rule of R's lm).
+std::vector<int> independent_columns(const ConstMatrixRef& matrix, double tolerance);
+
+}  // namespace ranef

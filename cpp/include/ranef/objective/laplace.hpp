@@ -1,0 +1,105 @@
+#pragma once
+// The Laplace approximation of the marginal likelihood and its exact gradient.
+//
+//     g(v)  = sum_i nll_i + 1/2 v'Qv,          H = S'Z'WZS + Q at the mode of g
+//     L     = g(v^) + 1/2 log|H| - 1/2 log|Q|
+//
+// Free parameters: the fixed effects of every linear predictor (of the model's orthogonal columns), then theta. Under
+// REML the mean's fixed effects join v as border coordinates with a flat prior, and leave the free parameters.
+//
+// The gradient needs one pass over the rows for third derivatives, one solve and the selected inverse:
+//
+//     h_i  = J_i H^-1 J_i'            a    = H^-1 J't       r_i = l'_i + t_i - W_i (J a)_i
+//     t_ik = 1/2 sum_ab T_iabk h_iab  dL/dbeta_k = X_k' r_k  dL/dS = Z'r v' - Z'l' a' + Z'WJ H^-1
+
+#include <functional>
+#include <memory>
+
+#include "ranef/model/model.hpp"
+#include "ranef/objective/objective.hpp"
+#include "ranef/objective/scaled_system.hpp"
+
+namespace ranef {
+
+struct InnerOptions {
+  int max_iterations = 100;
+  /// A mode is reached when a Newton step would lower g by less than this (log-likelihood units).
+  double tolerance = 1e-12;
+};
+
+class LaplaceObjective final : public Objective {
+ public:
+  /// `layout` has a border of p under REML, else of zero.
+  LaplaceObjective(const Model& model, std::shared_ptr<const CrossProductLayout> layout, InnerOptions options,
+                   std::function<void()> poll = {});
+
+  Index size() const override { return theta_first_ + system_.theta_size(); }
+  double value(const Vector& point) override;
+  Vector gradient() override;
+  Matrix approximate_hessian() override;
+  std::string failure() const override { return failure_; }
+
+  /// Where the coefficients of predictor k and the covariance parameters start in a point; -1: integrated out.
+  Index coefficient_offset(std::size_t predictor) const { return coefficient_offset_[predictor]; }
+  Index theta_offset() const { return theta_first_; }
+
+  // At the last point with a value.
+  const Vector& mode() const { return mode_; }  ///< v, then border coefficients, in H's coordinates
+  TermVectors effects() const;
+  Vector border_coefficients() const;
+  /// (linear predictor k of every row), random effects included.
+  Matrix linear_predictors();
+  const ScaledSystem& system() const { return system_; }
+  ScaledSystem& system() { return system_; }
+  /// The border's block of H^-1: covariance of integrated fixed effects.
+  Matrix border_covariance();
+  const CrossProducts& products() const { return products_; }
+  const CrossProductLayout& layout() const { return *layout_; }
+  int inner_iterations() const { return inner_iterations_; }
+  /// Forgets the last mode: the next search starts from zero.
+  void reset_mode();
+  /// d v^ / d parameter directions: solves H dv = -d2g/dv dpar for one direction (needs `gradient` before).
+  Vector mode_derivative(const Vector& direction);
+
+ private:
+  void set_fixed_part(const Vector& point);
+  bool find_mode();
+  double penalised(const Vector& v, Vector& gradient, bool positive_weights);
+  void spread(const Vector& v);
+  void predictor_block(Index begin, Index end, Matrix& eta) const;
+  void accumulate_rows(Index begin, Index end);
+  void sweep_third_order();
+  /// Hessian of every row in all K predictors, packed.
+  Matrix full_row_hessian();
+  /// J'r for rows (n x K), in H's coordinates, and J x (n x active predictors).
+  Vector transpose_product(const Matrix& rows);
+  Matrix product(const Vector& coordinates) const;
+
+  const Model* model_;
+  std::shared_ptr<const CrossProductLayout> layout_;
+  InnerOptions options_;
+  std::function<void()> poll_;
+  Active active_;
+  int active_count_;
+  int border_;
+  std::vector<Index> coefficient_offset_;
+  Index theta_first_ = 0;
+
+  CrossProducts products_;   // A at the current v
+  CrossProducts posterior_;  // S H^-1 S' on the same blocks
+  ScaledSystem system_;
+  Matrix fixed_part_;        // n x K: offset + X beta of what is not integrated
+  RowMatrix border_rows_;    // n x border, row by row
+  Vector mode_;
+  TermVectors effects_, effect_gradient_;
+  Vector border_gradient_;
+  double at_mode_ = 0.0;
+  int inner_iterations_ = 0;
+  std::string failure_;
+
+  // Rows, from the third-order sweep at the mode.
+  Matrix row_gradient_, row_hessian_, row_contraction_;
+  Matrix scratch_eta_, scratch_gradient_, scratch_hessian_;
+};
+
+}  // namespace ranef

@@ -1,0 +1,31 @@
+#pragma once
+// What an optimiser sees of a model: a smooth function of a flat vector of free parameters.
+//
+// Smaller is better: values are negative log-likelihoods (or REML criteria). A point at which the function has no
+// value (a mode that does not exist, a matrix that is not positive definite) returns +infinity; `failure` then says
+// what happened there.
+
+#include <limits>
+#include <string>
+
+#include "ranef/types.hpp"
+
+namespace ranef {
+
+inline constexpr double kNoValue = std::numeric_limits<double>::infinity();
+
+class Objective {
+ public:
+  virtual ~Objective() = default;
+
+  virtual Index size() const = 0;
+  virtual double value(const Vector& point) = 0;
+  /// At the point of the last call of `value`, which must have been finite.
+  virtual Vector gradient() = 0;
+  /// A positive definite guess of the Hessian at that point (after `gradient`): what a first step is scaled by.
+  virtual Matrix approximate_hessian() = 0;
+  /// Why the last value was infinite.
+  virtual std::string failure() const = 0;
+};
+
+}  // namespace ranef

@@ -1,0 +1,65 @@
+#pragma once
+// ML and REML of a Gaussian model with constant dispersion, from cross products (Bates and others 2015).
+//
+// theta is relative to the residual standard deviation. With y replaced by its least-squares residual (so that cross
+// products do not cancel), one Cholesky factor of
+//
+//     [ S'Z'WZS + Q   S'Z'WX   S'Z'Wy ]
+//     [               X'WX     X'Wy   ]
+//     [                        y'Wy   ]
+//
+// gives log det H (the leading block; with X for REML) and, as the square of its last pivot, the penalised residual
+// sum of squares r2 at the joint solution (v, beta). After the cross products nothing grows with the rows:
+//
+//     ML     -2 log L = log|H| - log|Q| - log|W| + n (1 + log(2 pi r2 / n))
+//     REML   the same with H including X and n - p for n.
+//
+// Prior weights: W = diag(w), w = the weights times exp(-2 offset) of the log residual sd; n becomes sum of weights.
+
+#include <memory>
+
+#include "ranef/model/model.hpp"
+#include "ranef/objective/objective.hpp"
+#include "ranef/objective/scaled_system.hpp"
+
+namespace ranef {
+
+class ProfiledGaussian final : public Objective {
+ public:
+  /// `layout` has a border of p + 1: the mean's fixed effects and the response.
+  ProfiledGaussian(const Model& model, std::shared_ptr<const CrossProductLayout> layout);
+
+  Index size() const override { return system_.theta_size(); }
+  double value(const Vector& theta) override;
+  Vector gradient() override;
+  Matrix approximate_hessian() override { return system_.approximate_information(); }
+  std::string failure() const override { return failure_; }
+
+  // At the last point.
+  double residual_variance() const { return residual_squares_ / effective_rows_; }
+  /// Fixed effects of the model's orthogonal columns, and their covariance given theta.
+  Vector coefficients();
+  Matrix coefficient_covariance() const;
+  /// Conditional modes; after `coefficients`.
+  TermVectors effects() const;
+
+ private:
+  void accumulate();
+  /// The joint solution: v in H's coordinates, then beta (of the least-squares residual).
+  void solve();
+  TermVectors residual_products() const;
+
+  const Model* model_;
+  std::shared_ptr<const CrossProductLayout> layout_;
+  int columns_;             // p
+  double effective_rows_;   // n, or n - p
+  double constant_ = 0.0;   // what does not depend on theta
+  Vector least_squares_;    // coefficients that y was reduced by
+  CrossProducts products_;
+  ScaledSystem system_;
+  double residual_squares_ = 0.0;
+  Vector solution_;
+  std::string failure_;
+};
+
+}  // namespace ranef

@@ -1,0 +1,44 @@
+#pragma once
+// An objective seen on part of its space: point = base + directions * free.
+//
+// Parameters held at a value, and variances found to be zero, are what lies outside. The columns of `directions` are
+// orthonormal.
+
+#include <vector>
+
+#include "ranef/objective/objective.hpp"
+
+namespace ranef {
+
+struct AffineSpace {
+  Vector base;
+  Matrix directions;
+
+  Vector point(const Vector& free) const { return base + directions * free; }
+  /// Coordinates of the point of the space that is nearest to `point`.
+  Vector coordinates(const Vector& point) const { return directions.transpose() * (point - base); }
+
+  static AffineSpace everything(Index size) { return {Vector::Zero(size), Matrix::Identity(size, size)}; }
+  /// The part of this space in which the listed coordinates are zero; they must be free one by one.
+  AffineSpace without(const std::vector<Index>& coordinates) const;
+};
+
+class RestrictedObjective final : public Objective {
+ public:
+  RestrictedObjective(Objective& objective, AffineSpace space) : objective_(&objective), space_(std::move(space)) {}
+
+  Index size() const override { return space_.directions.cols(); }
+  double value(const Vector& free) override { return objective_->value(space_.point(free)); }
+  Vector gradient() override { return space_.directions.transpose() * objective_->gradient(); }
+  Matrix approximate_hessian() override {
+    return space_.directions.transpose() * objective_->approximate_hessian() * space_.directions;
+  }
+  std::string failure() const override { return objective_->failure(); }
+  const AffineSpace& space() const { return space_; }
+
+ private:
+  Objective* objective_;
+  AffineSpace space_;
+};
+
+}  // namespace ranef

@@ -1,0 +1,41 @@
+#pragma once
+// How an optimisation runs and what it reports.
+
+#include <functional>
+#include <string>
+
+#include "ranef/types.hpp"
+
+namespace ranef {
+
+struct OptimizerOptions {
+  /// Outer iterations at most.
+  int max_iterations = 500;
+  /// Stop when a further step is predicted to gain less log-likelihood than this.
+  double gain_tolerance = 1e-8;
+};
+
+enum class Termination {
+  converged,       ///< the predicted gain is below the tolerance
+  stalled,         ///< no step along the search direction improves, though a gain is predicted
+  max_iterations,  ///< the iterations ran out
+  no_start         ///< the objective has no value at the start
+};
+
+const char* describe(Termination termination);
+
+struct OptimizerReport {
+  Termination termination = Termination::no_start;
+  Vector point;
+  double value = 0.0;
+  Vector gradient;
+  Matrix inverse_hessian;      ///< the quasi-Newton approximation at the end
+  double expected_gain = 0.0;  ///< 1/2 g' H^-1 g with that approximation
+  int iterations = 0;
+  int evaluations = 0;
+};
+
+/// Called once an iteration: iteration, value, gradient norm. May throw to stop.
+using Progress = std::function<void(int, double, double)>;
+
+}  // namespace ranef

@@ -1,0 +1,93 @@
+#pragma once
+// log(1 + e^x), its derivative the logistic function, and what cancels between them.
+//
+// With p = 1 / (1 + e^-x), q = 1 - p:  (log(1 + e^x))' = p,  p' = p q,  p'' = p q (q - p).
+
+#include <cmath>
+
+#include "ranef/ad/jet_math.hpp"
+#include "ranef/special/log1p_minus.hpp"
+
+namespace ranef {
+
+/// log(1 + x) for x >= 0: the rounding error of 1 + x is put back to first order (one logarithm, no branch).
+inline double log1p_positive(double x) {
+  const double w = 1.0 + x;
+  return std::log(w) - ((w - 1.0) - x) / w;
+}
+
+/// e = exp(-|x|), the logistic function of x and of -x, and log(1 + e): one exponential, one logarithm.
+struct LogisticParts {
+  double log1p_e, p, q;
+
+  explicit LogisticParts(double x) {
+    const double e = std::exp(-std::abs(x));
+    const double large = 1.0 / (1.0 + e);
+    const double small = e * large;
+    log1p_e = log1p_positive(e);
+    p = x > 0.0 ? large : small;
+    q = x > 0.0 ? small : large;
+  }
+};
+
+struct Log1pExp {
+  template <int Order>
+  static Taylor<Order> taylor(double x) {
+    const LogisticParts parts(x);
+    const double pq = parts.p * parts.q;
+    return from_derivatives<Order>((x > 0.0 ? x : 0.0) + parts.log1p_e, parts.p, pq, pq * (parts.q - parts.p));
+  }
+};
+
+struct Logistic {
+  template <int Order>
+  static Taylor<Order> taylor(double x) {
+    const double e = std::exp(-std::abs(x));
+    const double large = 1.0 / (1.0 + e);
+    const double p = x > 0.0 ? large : e * large;
+    const double q = x > 0.0 ? e * large : large;
+    const double pq = p * q;
+    return from_derivatives<Order>(p, pq, pq * (q - p), pq * (1.0 - 6.0 * pq));
+  }
+};
+
+/// r(x) = log(1 + u) - u / (1 + u) with u = e^x, which is u^2 / 2 for small u; r' = p^2.
+struct Log1pExpRemainder {
+  template <int Order>
+  static Taylor<Order> taylor(double x) {
+    const double u = std::exp(x);
+    const double q = 1.0 / (1.0 + u);
+    const double p = x > 0.0 ? 1.0 / (1.0 + 1.0 / u) : u * q;
+    const double value = u < 0.25 ? log1p_minus(u) + u * p : (x > 0.0 ? x + std::log1p(1.0 / u) : std::log1p(u)) - p;
+    return from_derivatives<Order>(value, p * p, 2.0 * p * p * q, 2.0 * p * p * q * (2.0 * q - p));
+  }
+};
+
+template <class T>
+inline auto log1p_exp(const T& x) {
+  return apply(Log1pExp(), x);
+}
+
+template <class T>
+inline auto logistic(const T& x) {
+  return apply(Logistic(), x);
+}
+
+template <class T>
+inline auto log1p_exp_remainder(const T& x) {
+  return apply(Log1pExpRemainder(), x);
+}
+
+/// log(1 + e^x) where u = e^x is at hand.
+template <class T>
+inline auto log1p_exp_given(const T& x, double u) {
+  if constexpr (is_jet_v<T>) {
+    const double q = 1.0 / (1.0 + u);
+    const double p = u * q;
+    return compose(x, from_derivatives<T::order>(log1p_positive(u), p, p * q, p * q * (q - p)));
+  } else {
+    return log1p_positive(u);
+  }
+}
+
+}  // namespace ranef

@@ -1,0 +1,173 @@
+#include "ranef/linalg/cholesky.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ranef/linalg/width_dispatch.hpp"
+
+namespace ranef {
+
+namespace {
+
+/// Cholesky factor of a w x w block, row by row, in place; false if a pivot is not positive.
+template <class Width>
+bool factor_block(double* block, Width w) {
+  for (int j = 0; j < w; ++j) {
+    double pivot = block[j * w + j];
+    for (int k = 0; k < j; ++k) pivot -= block[j * w + k] * block[j * w + k];
+    if (!(pivot > 0.0)) return false;
+    pivot = std::sqrt(pivot);
+    block[j * w + j] = pivot;
+    for (int i = j + 1; i < w; ++i) {
+      double sum = block[i * w + j];
+      for (int k = 0; k < j; ++k) sum -= block[i * w + k] * block[j * w + k];
+      block[i * w + j] = sum / pivot;
+    }
+  }
+  return true;
+}
+
+/// x <- D^-1 x for a lower-triangular block D.
+template <class Width>
+void solve_block_lower(const double* block, double* x, Width w) {
+  for (int j = 0; j < w; ++j) {
+    double sum = x[j];
+    for (int k = 0; k < j; ++k) sum -= block[j * w + k] * x[k];
+    x[j] = sum / block[j * w + j];
+  }
+}
+
+/// x <- D^-T x.
+template <class Width>
+void solve_block_upper(const double* block, double* x, Width w) {
+  for (int j = w - 1; j >= 0; --j) {
+    double sum = x[j];
+    for (int k = j + 1; k < w; ++k) sum -= block[k * w + j] * x[k];
+    x[j] = sum / block[j * w + j];
+  }
+}
+
+template <class Width>
+double dot(const double* a, const double* b, Width w) {
+  double sum = 0.0;
+  for (int k = 0; k < w; ++k) sum += a[k] * b[k];
+  return sum;
+}
+
+/// Subtracts P P' from a later head column: its diagonal block and its rows.
+template <class Width>
+void update_target(const EliminationPattern& pattern, const EliminationPattern::Target& target, const double* panel,
+                   int row_count, double* values, Width w) {
+  const int target_width = pattern.width(target.head);
+  double* diagonal = values + pattern.value_offset(target.head);
+  double* below = diagonal + target_width * target_width;
+  const double* own = panel + target.first_row * w;
+  for (int i = 0; i < target_width; ++i)
+    for (int j = 0; j <= i; ++j) diagonal[i * target_width + j] -= dot(own + i * w, own + j * w, w);
+  const int* relative = pattern.relative_rows(target);
+  const int first_after = target.first_row + target_width;
+  for (int row = first_after; row < row_count; ++row) {
+    double* out = below + relative[row - first_after] * target_width;
+    for (int j = 0; j < target_width; ++j) out[j] -= dot(panel + row * w, own + j * w, w);
+  }
+}
+
+/// Subtracts P P' from the dense tail (lower triangle).
+template <class Width>
+void update_tail(const double* panel, const int* rows, int count, int head_size, double* tail, int order, Width w) {
+  for (int j = 0; j < count; ++j) {
+    double* column = tail + std::int64_t(rows[j] - head_size) * order - head_size;
+    const double* pj = panel + j * w;
+    for (int i = j; i < count; ++i) column[rows[i]] -= dot(panel + i * w, pj, w);
+  }
+}
+
+template <class Width>
+bool eliminate(const EliminationPattern& pattern, int head, double* values, Width w) {
+  double* block = values + pattern.value_offset(head);
+  if (!factor_block(block, w)) return false;
+  double* panel = block + w * w;
+  const int count = pattern.row_count(head);
+  for (int row = 0; row < count; ++row) solve_block_lower(block, panel + row * w, w);
+  for (auto target = pattern.targets_begin(head); target != pattern.targets_end(head); ++target)
+    update_target(pattern, *target, panel, count, values, w);
+  const int skipped = pattern.head_row_count(head);
+  update_tail(panel + skipped * w, pattern.rows(head) + skipped, count - skipped, pattern.head_size(),
+              values + pattern.tail_offset(), pattern.tail_order(), w);
+  return true;
+}
+
+}  // namespace
+
+bool Cholesky::factor() {
+  double* values = values_.data();
+  for (int head = 0; head < pattern_->head_count(); ++head) {
+    const bool ok = dispatch_width(pattern_->width(head),
+                                   [&](auto w) { return eliminate(*pattern_, head, values, w); });
+    if (!ok) return false;
+  }
+  const int order = pattern_->tail_order();
+  return order == 0 || kernels_->potrf_lower(order, values + pattern_->tail_offset(), order);
+}
+
+double Cholesky::log_determinant(int border) const {
+  double sum = 0.0;
+  for (int head = 0; head < pattern_->head_count(); ++head) {
+    const double* block = values_.data() + pattern_->value_offset(head);
+    const int w = pattern_->width(head);
+    for (int j = 0; j < w; ++j) sum += std::log(block[j * w + j]);
+  }
+  const int leading = pattern_->tail_order() - pattern_->border() + border;
+  for (int j = 0; j < leading; ++j) sum += std::log(tail(j, j));
+  return 2.0 * sum;
+}
+
+void Cholesky::solve_lower(double* x, int border) const {
+  const int limit = pattern_->size() + border;
+  for (int head = 0; head < pattern_->head_count(); ++head) {
+    const double* block = values_.data() + pattern_->value_offset(head);
+    dispatch_width(pattern_->width(head), [&](auto w) {
+      double* own = x + pattern_->first(head);
+      solve_block_lower(block, own, w);
+      const double* panel = block + w * w;
+      const int* rows = pattern_->rows(head);
+      const int count = pattern_->row_count(head);
+      for (int i = 0; i < count && rows[i] < limit; ++i) x[rows[i]] -= dot(panel + i * w, own, w);
+      return true;
+    });
+  }
+  const int order = pattern_->tail_order(), leading = order - pattern_->border() + border;
+  Eigen::Map<const Matrix, 0, Eigen::OuterStride<>> factor(values_.data() + pattern_->tail_offset(), leading, leading,
+                                                           Eigen::OuterStride<>(order));
+  Eigen::Map<Vector> tail_part(x + pattern_->head_size(), leading);
+  factor.triangularView<Eigen::Lower>().solveInPlace(tail_part);
+}
+
+void Cholesky::solve_upper(double* x, int border) const {
+  const int limit = pattern_->size() + border;
+  const int order = pattern_->tail_order(), leading = order - pattern_->border() + border;
+  Eigen::Map<const Matrix, 0, Eigen::OuterStride<>> factor(values_.data() + pattern_->tail_offset(), leading, leading,
+                                                           Eigen::OuterStride<>(order));
+  Eigen::Map<Vector> tail_part(x + pattern_->head_size(), leading);
+  factor.transpose().triangularView<Eigen::Upper>().solveInPlace(tail_part);
+  for (int head = pattern_->head_count() - 1; head >= 0; --head) {
+    const double* block = values_.data() + pattern_->value_offset(head);
+    dispatch_width(pattern_->width(head), [&](auto w) {
+      double* own = x + pattern_->first(head);
+      const double* panel = block + w * w;
+      const int* rows = pattern_->rows(head);
+      const int count = pattern_->row_count(head);
+      for (int i = 0; i < count && rows[i] < limit; ++i)
+        for (int k = 0; k < w; ++k) own[k] -= panel[i * w + k] * x[rows[i]];
+      solve_block_upper(block, own, w);
+      return true;
+    });
+  }
+}
+
+void Cholesky::solve(double* x, int border) const {
+  solve_lower(x, border);
+  solve_upper(x, border);
+}
+
+}  // namespace ranef

@@ -1,0 +1,132 @@
+#include "ranef/link/link.hpp"
+
+#include "ranef/link/cauchit.hpp"
+#include "ranef/link/cloglog.hpp"
+#include "ranef/link/identity.hpp"
+#include "ranef/link/inverse.hpp"
+#include "ranef/link/log.hpp"
+#include "ranef/link/logit.hpp"
+#include "ranef/link/probit.hpp"
+#include "ranef/link/sqrt.hpp"
+
+namespace ranef {
+
+namespace {
+
+template <class L>
+inline constexpr bool is_probability_link = std::is_same_v<L, LogitLink> || std::is_same_v<L, ProbitLink> ||
+                                            std::is_same_v<L, CloglogLink> || std::is_same_v<L, CauchitLink>;
+
+template <class L, class T>
+void convert(const T& eta, RealMean<T>& out) {
+  if constexpr (is_probability_link<L>) {
+    out.mu = L::probability(eta).p;
+  } else {
+    out.mu = L::real(eta);
+  }
+}
+
+template <class L, class T>
+void convert(const T& eta, PositiveMean<T>& out) {
+  if constexpr (is_probability_link<L>) {
+    const Probability<T> probability = L::probability(eta);
+    out = {probability.p, probability.log_p};
+  } else {
+    out = L::positive(eta);
+  }
+}
+
+template <class L, class T>
+void convert(const T& eta, Probability<T>& out) {
+  if constexpr (is_probability_link<L> || std::is_same_v<L, LogLink>) {
+    out = L::probability(eta);
+  } else {
+    const PositiveMean<T> mean = L::positive(eta);
+    out = {mean.mu, 1.0 - mean.mu, mean.log_mu, log1p(-mean.mu)};
+  }
+}
+
+template <class L, class T>
+void convert(const T& eta, LogProbability<T>& out) {
+  Probability<T> probability;
+  convert<L>(eta, probability);
+  out = {probability.log_p, probability.log_q};
+}
+
+template <class L, template <class> class Mean, int Order>
+void fill(const double* eta, Index rows, MeanTable<Mean, Order>& table) {
+  using T = std::conditional_t<(Order > 0), Jet<1, Order>, double>;
+  for (Index i = 0; i < rows; ++i) {
+    Mean<T> mean;
+    if constexpr (Order > 0) {
+      convert<L>(T::variable(0, eta[i]), mean);
+    } else {
+      convert<L>(eta[i], mean);
+    }
+    const auto values = mean.fields();
+    for (int f = 0; f < MeanTable<Mean, Order>::fields; ++f) {
+      if constexpr (Order > 0) {
+        for (int j = 0; j <= Order; ++j) table.coefficients[f][j][i] = values[std::size_t(f)][j];
+      } else {
+        table.coefficients[f][0][i] = values[std::size_t(f)];
+      }
+    }
+  }
+}
+
+template <class Visit>
+auto visit_link(Link link, Visit visit) {
+  switch (link) {
+    case Link::identity: return visit(IdentityLink());
+    case Link::log: return visit(LogLink());
+    case Link::logit: return visit(LogitLink());
+    case Link::probit: return visit(ProbitLink());
+    case Link::cloglog: return visit(CloglogLink());
+    case Link::cauchit: return visit(CauchitLink());
+    case Link::inverse: return visit(InverseLink());
+    case Link::sqrt: break;
+  }
+  return visit(SqrtLink());
+}
+
+}  // namespace
+
+double link_inverse(Link link, double eta) {
+  RealMean<double> mean;
+  visit_link(link, [&](auto l) { convert<decltype(l)>(eta, mean); });
+  return mean.mu;
+}
+
+double link_inverse_derivative(Link link, double eta) {
+  RealMean<Jet<1, 1>> mean;
+  visit_link(link, [&](auto l) { convert<decltype(l)>(Jet<1, 1>::variable(0, eta), mean); });
+  return mean.mu.derivative(0);
+}
+
+double link_function(Link link, double mu) {
+  return visit_link(link, [mu](auto l) { return decltype(l)::link(mu); });
+}
+
+template <template <class> class Mean, int Order>
+void fill_means(Link link, const double* eta, Index rows, MeanTable<Mean, Order>& table) {
+  visit_link(link, [&](auto l) { fill<decltype(l)>(eta, rows, table); });
+}
+
+template void fill_means(Link, const double*, Index, MeanTable<RealMean, 0>&);
+template void fill_means(Link, const double*, Index, MeanTable<RealMean, 1>&);
+template void fill_means(Link, const double*, Index, MeanTable<RealMean, 2>&);
+template void fill_means(Link, const double*, Index, MeanTable<RealMean, 3>&);
+template void fill_means(Link, const double*, Index, MeanTable<PositiveMean, 0>&);
+template void fill_means(Link, const double*, Index, MeanTable<PositiveMean, 1>&);
+template void fill_means(Link, const double*, Index, MeanTable<PositiveMean, 2>&);
+template void fill_means(Link, const double*, Index, MeanTable<PositiveMean, 3>&);
+template void fill_means(Link, const double*, Index, MeanTable<LogProbability, 0>&);
+template void fill_means(Link, const double*, Index, MeanTable<LogProbability, 1>&);
+template void fill_means(Link, const double*, Index, MeanTable<LogProbability, 2>&);
+template void fill_means(Link, const double*, Index, MeanTable<LogProbability, 3>&);
+template void fill_means(Link, const double*, Index, MeanTable<Probability, 0>&);
+template void fill_means(Link, const double*, Index, MeanTable<Probability, 1>&);
+template void fill_means(Link, const double*, Index, MeanTable<Probability, 2>&);
+template void fill_means(Link, const double*, Index, MeanTable<Probability, 3>&);
+
+}  // namespace ranef

@@ -1,0 +1,121 @@
+#include "ranef/model/model.hpp"
+
+#include <Eigen/LU>
+#include <cmath>
+#include <stdexcept>
+
+namespace ranef {
+
+namespace {
+
+/// Removes from `column` its projection on the first `count` columns of `basis` (orthogonal, squared length n), twice:
+/// once leaves rounding of the size of what was removed. Adds the coefficients to `removed`.
+void orthogonal_part(const Matrix& basis, Index count, Vector& column, Vector& removed) {
+  removed = Vector::Zero(count);
+  for (int pass = 0; pass < 2 && count > 0; ++pass) {
+    const Vector coefficient = basis.leftCols(count).transpose() * column / static_cast<double>(basis.rows());
+    column.noalias() -= basis.leftCols(count) * coefficient;
+    removed += coefficient;
+  }
+}
+
+bool constant_column(const Matrix& matrix) {
+  return matrix.cols() == 1 && (matrix.array() == matrix(0, 0)).all();
+}
+
+}  // namespace
+
+LinearPredictor orthogonalise(PredictorInput input) {
+  Matrix& matrix = input.matrix;
+  const Index p = matrix.cols();
+  const double root_n = std::sqrt(static_cast<double>(matrix.rows()));
+  Matrix upper = Matrix::Zero(p, p);
+  for (Index j = 0; j < p; ++j) {
+    Vector column = matrix.col(j), removed;
+    orthogonal_part(matrix, j, column, removed);
+    upper.col(j).head(j) = removed;
+    upper(j, j) = column.norm() / root_n;
+    if (!(upper(j, j) > 0.0)) throw std::invalid_argument("a fixed-effect matrix that is not of full column rank");
+    matrix.col(j) = column / upper(j, j);
+  }
+  const Matrix inverse = upper.triangularView<Eigen::Upper>().solve(Matrix::Identity(p, p));
+  return {std::move(matrix), inverse, std::move(input.offset)};
+}
+
+std::vector<int> independent_columns(const ConstMatrixRef& matrix, double tolerance) {
+  std::vector<int> kept;
+  Matrix basis(matrix.rows(), matrix.cols());
+  const double root_n = std::sqrt(static_cast<double>(matrix.rows()));
+  for (Index j = 0; j < matrix.cols(); ++j) {
+    Vector column = matrix.col(j), removed;
+    const double length = column.norm();
+    const auto count = static_cast<Index>(kept.size());
+    if (count == matrix.rows()) break;
+    orthogonal_part(basis, count, column, removed);
+    const double left = column.norm();
+    if (!(left > tolerance * length)) continue;
+    basis.col(count) = column * (root_n / left);
+    kept.push_back(static_cast<int>(j));
+  }
+  return kept;
+}
+
+Model::Model(ModelInput input)
+    : likelihood_(std::move(input.likelihood)), kernels_(input.kernels), reml_(input.reml) {
+  if (static_cast<int>(input.predictors.size()) != likelihood_->predictor_count())
+    throw std::invalid_argument("the likelihood has " + std::to_string(likelihood_->predictor_count()) +
+                                " linear predictors, but " + std::to_string(input.predictors.size()) + " were given");
+  auto design = std::make_shared<Design>();
+  const bool constant_dispersion = input.predictors.size() == 2 && constant_column(input.predictors[1].matrix);
+  bool mean_only = true;
+  for (std::size_t t = 0; t < input.terms.size(); ++t) {
+    mean_only = mean_only && input.terms[t].predictor == 0;
+    design->terms.push_back(
+        make_random_term(std::move(input.terms[t]), !input.keep_basis.empty() && input.keep_basis[t]));
+  }
+  profiled_ = likelihood_->is_least_squares() && constant_dispersion && mean_only;
+  for (PredictorInput& predictor : input.predictors) design->predictors.push_back(orthogonalise(std::move(predictor)));
+  design->trials = std::move(input.trials);
+  design->weights = std::move(input.weights);
+  design_ = std::move(design);
+  set_response(std::move(input.response));
+}
+
+Model Model::with_response(Vector response) const {
+  if (response.size() != rows())
+    throw std::invalid_argument("the response has length " + std::to_string(response.size()) + ", the model " +
+                                std::to_string(rows()) + " rows");
+  Model copy(*this);
+  copy.set_response(std::move(response));
+  return copy;
+}
+
+void Model::set_response(Vector response) {
+  response_ = std::move(response);
+  prepared_.resize(rows(), likelihood_->prepared_columns());
+  likelihood_->prepare(block(0, rows()), prepared_.data(), rows());
+  constant_ = weights().size() > 0 ? prepared_.col(0).dot(weights()) : prepared_.col(0).sum();
+}
+
+Active Model::active() const {
+  for (const RandomTerm& term : terms())
+    if (term.predictor != 0) return Active::all;
+  return Active::mean_only;
+}
+
+double Model::weight_total() const {
+  return weights().size() > 0 ? weights().sum() : static_cast<double>(rows());
+}
+
+RowBlock Model::block(Index begin, Index end) const {
+  RowBlock block;
+  block.size = end - begin;
+  block.response = response_.data() + begin;
+  block.trials = design_->trials.size() > 0 ? design_->trials.data() + begin : nullptr;
+  block.weights = weights().size() > 0 ? weights().data() + begin : nullptr;
+  block.prepared = prepared_.data() + begin;
+  block.prepared_stride = rows();
+  return block;
+}
+
+}  // namespace ranef

@@ -1,0 +1,384 @@
+#include "ranef/objective/laplace.hpp"
+
+#include <Eigen/Cholesky>
+#include <Eigen/Eigenvalues>
+#include <algorithm>
+#include <cmath>
+
+#include "laplace_rows.hpp"
+
+namespace ranef {
+
+namespace {
+
+constexpr double kLog2Pi = 1.8378770664093454836;
+constexpr double kArmijo = 1e-4;
+constexpr int kMaxHalvings = 40;
+
+double log_volume(const LinearPredictor& predictor) { return predictor.to_user.diagonal().cwiseAbs().array().log().sum(); }
+
+TermVectors zero_effects(const std::vector<RandomTerm>& terms) {
+  TermVectors out;
+  for (const RandomTerm& term : terms) out.push_back(Vector::Zero(Index(term.node_count()) * term.width));
+  return out;
+}
+
+/// Nearest positive definite matrix in the sense of reversed and floored eigenvalues.
+Matrix positive_definite(const Matrix& symmetric) {
+  if (symmetric.size() == 0) return symmetric;
+  Eigen::SelfAdjointEigenSolver<Matrix> eigen(symmetric);
+  const Vector values = eigen.eigenvalues().cwiseAbs();
+  const double floor = 1e-8 * std::max(1.0, values.maxCoeff());
+  return eigen.eigenvectors() * values.cwiseMax(floor).asDiagonal() * eigen.eigenvectors().transpose();
+}
+
+}  // namespace
+
+LaplaceObjective::LaplaceObjective(const Model& model, std::shared_ptr<const CrossProductLayout> layout,
+                                   InnerOptions options, std::function<void()> poll)
+    : model_(&model),
+      layout_(std::move(layout)),
+      options_(options),
+      poll_(std::move(poll)),
+      active_(model.active()),
+      active_count_(active_ == Active::mean_only ? 1 : model.likelihood().predictor_count()),
+      border_(layout_->border()),
+      products_(model.terms(), *layout_),
+      posterior_(model.terms(), *layout_),
+      system_(model.terms(), *layout_, model.kernels()),
+      effects_(zero_effects(model.terms())),
+      effect_gradient_(zero_effects(model.terms())) {
+  for (std::size_t k = 0; k < model.predictors().size(); ++k) {
+    const bool integrated = k == 0 && model.reml();
+    coefficient_offset_.push_back(integrated ? -1 : theta_first_);
+    if (!integrated) theta_first_ += model.predictors()[k].columns();
+  }
+  if (border_ > 0) border_rows_ = model.predictors()[0].matrix;
+  reset_mode();
+}
+
+void LaplaceObjective::reset_mode() { mode_ = Vector::Zero(layout_->pattern().size() + border_); }
+
+void LaplaceObjective::set_fixed_part(const Vector& point) {
+  const auto& predictors = model_->predictors();
+  fixed_part_.resize(model_->rows(), static_cast<Index>(predictors.size()));
+  for (std::size_t k = 0; k < predictors.size(); ++k) {
+    auto column = fixed_part_.col(static_cast<Index>(k));
+    if (predictors[k].offset.size() > 0)
+      column = predictors[k].offset;
+    else
+      column.setZero();
+    if (coefficient_offset_[k] >= 0 && predictors[k].columns() > 0)
+      column.noalias() += predictors[k].matrix * point.segment(coefficient_offset_[k], predictors[k].columns());
+  }
+}
+
+void LaplaceObjective::spread(const Vector& v) { system_.to_effects(v.data(), effects_); }
+
+void LaplaceObjective::predictor_block(Index begin, Index end, Matrix& eta) const {
+  const Index count = end - begin;
+  eta.topRows(count) = fixed_part_.middleRows(begin, count);
+  for (std::size_t t = 0; t < model_->terms().size(); ++t)
+    add_random_effects(model_->terms()[t], effects_[t].data(), begin, end, eta.col(model_->terms()[t].predictor).data());
+}
+
+double LaplaceObjective::penalised(const Vector& v, Vector& gradient, bool positive_weights) {
+  const int predictors = model_->likelihood().predictor_count();
+  const Index stride = kRowsPerBlock;
+  scratch_eta_.resize(stride, predictors);
+  scratch_gradient_.resize(stride, active_count_);
+  scratch_hessian_.resize(stride, packed_size(active_count_));
+  spread(v);
+  products_.set_zero();
+  for (Vector& g : effect_gradient_) g.setZero();
+  border_gradient_ = Vector::Zero(border_);
+  const auto border_part = v.tail(border_);
+
+  double sum = 0.0;
+  for (Index begin = 0; begin < model_->rows(); begin += stride) {
+    const Index end = std::min(begin + stride, model_->rows());
+    predictor_block(begin, end, scratch_eta_);
+    if (border_ > 0) scratch_eta_.col(0).head(end - begin) += border_rows_.middleRows(begin, end - begin) * border_part;
+    RowBlock block = model_->block(begin, end);
+    for (int k = 0; k < predictors; ++k) block.eta[k] = scratch_eta_.col(k).data();
+    sum += model_->likelihood().second_order(block, active_, scratch_gradient_.data(), scratch_hessian_.data(), stride);
+    if (!std::isfinite(sum)) return kNoValue;
+    if (positive_weights) make_positive(scratch_hessian_, active_count_, end - begin);
+    accumulate_rows(begin, end);
+  }
+  gradient.resize(v.size());
+  system_.to_coordinates(effect_gradient_, gradient.data());
+  gradient.tail(border_) = border_gradient_;
+  return sum + 0.5 * system_.add_precision_product(v.data(), gradient.data());
+}
+
+void LaplaceObjective::accumulate_rows(Index begin, Index end) {
+  RowWeights weights{};
+  for (int c = 0; c < packed_size(active_count_); ++c) weights[c] = scratch_hessian_.col(c).data();
+  const auto& terms = model_->terms();
+  for (std::size_t t = 0; t < terms.size(); ++t)
+    accumulate_transpose(terms[t], scratch_gradient_.col(terms[t].predictor).data(), begin, end,
+                         effect_gradient_[t].data());
+  accumulate_random_blocks(terms, *layout_, weights, begin, end, products_);
+  if (border_ == 0) return;
+  const Index count = end - begin;
+  const auto rows = border_rows_.middleRows(begin, count);
+  border_gradient_.noalias() += rows.transpose() * scratch_gradient_.col(0).head(count);
+  products_.border_gram.noalias() += rows.transpose() * scratch_hessian_.col(0).head(count).asDiagonal() * rows;
+  for (std::size_t t = 0; t < terms.size(); ++t)
+    accumulate_border_blocks(terms[t], weights[packed_index(terms[t].predictor, 0)], border_rows_.row(begin).data(),
+                             border_, begin, end, products_.border[t]);
+}
+
+bool LaplaceObjective::find_mode() {
+  Vector v = mode_, gradient, trial_gradient;
+  double current = penalised(v, gradient, false);
+  if (!std::isfinite(current)) {
+    v.setZero();
+    current = penalised(v, gradient, false);
+  }
+  if (!std::isfinite(current)) {
+    failure_ = "the likelihood of some row is zero";
+    return false;
+  }
+  for (int iteration = 0; iteration < options_.max_iterations; ++iteration) {
+    if (poll_) poll_();
+    ++inner_iterations_;
+    bool exact = true;
+    if (!system_.factor(products_)) {
+      exact = false;
+      penalised(v, gradient, true);
+      if (!system_.factor(products_)) {
+        failure_ = "the Hessian of the random effects is not positive definite";
+        return false;
+      }
+    }
+    Vector step = -gradient;
+    system_.cholesky().solve(step.data(), border_);
+    const double decrement = -gradient.dot(step);
+    if (!std::isfinite(decrement)) break;
+    if (0.5 * decrement < options_.tolerance) {
+      if (!exact) {
+        failure_ = "the stationary point of the random effects is not a mode: the Hessian is not positive definite";
+        return false;
+      }
+      mode_ = v;
+      at_mode_ = current;
+      return true;
+    }
+    const double rounding = 1e-13 * (1.0 + std::abs(current));
+    double length = 1.0, trial = kNoValue;
+    int halvings = 0;
+    for (; halvings < kMaxHalvings; ++halvings, length *= 0.5) {
+      trial = penalised(v + length * step, trial_gradient, false);
+      if (std::isfinite(trial) && trial <= current - kArmijo * length * decrement + rounding) break;
+    }
+    if (halvings == kMaxHalvings) break;
+    v += length * step;
+    current = trial;
+    std::swap(gradient, trial_gradient);
+  }
+  failure_ = "the mode of the random effects was not found";
+  return false;
+}
+
+double LaplaceObjective::value(const Vector& point) {
+  system_.set_theta(point.tail(system_.theta_size()));
+  if (!system_.valid_theta()) {
+    failure_ = "a correlation at the end of its range";
+    return kNoValue;
+  }
+  set_fixed_part(point);
+  if (!find_mode()) return kNoValue;
+  double value = at_mode_ + model_->constant() + 0.5 * system_.cholesky().log_determinant(border_) -
+                 0.5 * system_.log_determinant_precision();
+  if (model_->reml()) value -= 0.5 * border_ * kLog2Pi + log_volume(model_->predictors()[0]);
+  if (std::isfinite(value)) return value;
+  failure_ = "the log-likelihood is not finite";
+  return kNoValue;
+}
+
+void LaplaceObjective::sweep_third_order() {
+  const int predictors = model_->likelihood().predictor_count();
+  const Index n = model_->rows(), stride = kRowsPerBlock;
+  row_gradient_.resize(n, predictors);
+  row_hessian_.resize(n, packed_size(predictors));
+  row_contraction_.resize(n, predictors);
+  spread(mode_);
+  Matrix eta(stride, predictors), variance(stride, packed_size(active_count_));
+  Matrix gradient(stride, predictors), hessian(stride, packed_size(predictors)), contraction(stride, predictors);
+  hessian.setZero();
+  for (Index begin = 0; begin < n; begin += stride) {
+    const Index end = std::min(begin + stride, n), count = end - begin;
+    predictor_block(begin, end, eta);
+    if (border_ > 0) eta.col(0).head(count) += border_rows_.middleRows(begin, count) * mode_.tail(border_);
+    posterior_variance(model_->terms(), *layout_, posterior_, border_rows_, begin, end, variance);
+    RowBlock block = model_->block(begin, end);
+    for (int k = 0; k < predictors; ++k) block.eta[k] = eta.col(k).data();
+    model_->likelihood().third_order(block, active_, variance.data(), gradient.data(), hessian.data(),
+                                     contraction.data(), stride);
+    row_gradient_.middleRows(begin, count) = gradient.topRows(count);
+    row_hessian_.middleRows(begin, count) = hessian.topRows(count);
+    row_contraction_.middleRows(begin, count) = contraction.topRows(count);
+  }
+}
+
+Vector LaplaceObjective::transpose_product(const Matrix& rows) {
+  TermVectors sums = zero_effects(model_->terms());
+  for (std::size_t t = 0; t < model_->terms().size(); ++t)
+    accumulate_transpose(model_->terms()[t], rows.col(model_->terms()[t].predictor).data(), 0, model_->rows(),
+                         sums[t].data());
+  Vector out(mode_.size());
+  system_.to_coordinates(sums, out.data());
+  if (border_ > 0) out.tail(border_) = border_rows_.transpose() * rows.col(0);
+  return out;
+}
+
+Matrix LaplaceObjective::product(const Vector& coordinates) const {
+  TermVectors effects = effects_;
+  system_.to_effects(coordinates.data(), effects);
+  Matrix out = Matrix::Zero(model_->rows(), active_count_);
+  for (std::size_t t = 0; t < model_->terms().size(); ++t)
+    add_random_effects(model_->terms()[t], effects[t].data(), 0, model_->rows(),
+                       out.col(model_->terms()[t].predictor).data());
+  if (border_ > 0) out.col(0) += border_rows_ * coordinates.tail(border_);
+  return out;
+}
+
+Vector LaplaceObjective::gradient() {
+  const auto& terms = model_->terms();
+  system_.invert(border_);
+  system_.posterior_blocks(border_, posterior_);
+  sweep_third_order();
+
+  Vector adjoint = transpose_product(row_contraction_);
+  system_.cholesky().solve(adjoint.data(), border_);
+  // r_k = l'_k + t_k - sum_b W_kb (J a)_b
+  Matrix r = row_gradient_ + row_contraction_;
+  const Matrix ja = product(adjoint);
+  for (Index k = 0; k < r.cols(); ++k)
+    for (int b = 0; b < active_count_; ++b)
+      r.col(k) -= row_hessian_.col(packed_index(std::max<int>(static_cast<int>(k), b), std::min<int>(static_cast<int>(k), b)))
+                      .cwiseProduct(ja.col(b));
+
+  Vector out(size());
+  for (std::size_t k = 0; k < model_->predictors().size(); ++k)
+    if (coefficient_offset_[k] >= 0)
+      out.segment(coefficient_offset_[k], model_->predictors()[k].columns()) =
+          model_->predictors()[k].matrix.transpose() * r.col(static_cast<Index>(k));
+
+  std::vector<Matrix> direct;
+  for (std::size_t t = 0; t < terms.size(); ++t) {
+    Vector with_r = Vector::Zero(effects_[t].size()), with_gradient = with_r;
+    accumulate_transpose(terms[t], r.col(terms[t].predictor).data(), 0, model_->rows(), with_r.data());
+    accumulate_transpose(terms[t], row_gradient_.col(terms[t].predictor).data(), 0, model_->rows(),
+                         with_gradient.data());
+    direct.push_back(outer_sum(with_r, mode_, layout_->coordinate(static_cast<int>(t)), terms[t].width) -
+                     outer_sum(with_gradient, adjoint, layout_->coordinate(static_cast<int>(t)), terms[t].width));
+  }
+  out.tail(system_.theta_size()) =
+      system_.theta_gradient(products_, std::move(direct), mode_.data(), adjoint.data(), 1.0, border_);
+  return out;
+}
+
+Matrix LaplaceObjective::approximate_hessian() {
+  const int predictors = model_->likelihood().predictor_count();
+  const Matrix weights = full_row_hessian();
+  Matrix information = Matrix::Zero(size(), size());
+  Matrix cross(mode_.size(), theta_first_), solved;
+  const auto at = [&](int k, int l) { return weights.col(packed_index(std::max(k, l), std::min(k, l))); };
+  for (int k = 0; k < predictors; ++k) {
+    if (coefficient_offset_[k] < 0) continue;
+    const Matrix& x = model_->predictors()[k].matrix;
+    for (Index j = 0; j < x.cols(); ++j) {
+      Matrix weighted(model_->rows(), predictors);
+      for (int l = 0; l < predictors; ++l) weighted.col(l) = at(k, l).cwiseProduct(x.col(j));
+      cross.col(coefficient_offset_[k] + j) = transpose_product(weighted);
+      for (int l = 0; l < predictors; ++l)
+        if (coefficient_offset_[l] >= 0)
+          information.block(coefficient_offset_[l], coefficient_offset_[k] + j, model_->predictors()[l].columns(), 1) =
+              model_->predictors()[l].matrix.transpose() * weighted.col(l);
+    }
+  }
+  solved = cross;
+  for (Index j = 0; j < solved.cols(); ++j) system_.cholesky().solve(solved.col(j).data(), border_);
+  information.topLeftCorner(theta_first_, theta_first_) -= cross.transpose() * solved;
+  information.topLeftCorner(theta_first_, theta_first_) =
+      positive_definite(information.topLeftCorner(theta_first_, theta_first_));
+  information.bottomRightCorner(system_.theta_size(), system_.theta_size()) = system_.approximate_information();
+  return information;
+}
+
+Matrix LaplaceObjective::full_row_hessian() {
+  const int predictors = model_->likelihood().predictor_count();
+  const Index stride = kRowsPerBlock;
+  Matrix out(model_->rows(), packed_size(predictors));
+  Matrix eta(stride, predictors), gradient(stride, predictors), hessian(stride, packed_size(predictors));
+  spread(mode_);
+  for (Index begin = 0; begin < model_->rows(); begin += stride) {
+    const Index end = std::min(begin + stride, model_->rows()), count = end - begin;
+    predictor_block(begin, end, eta);
+    if (border_ > 0) eta.col(0).head(count) += border_rows_.middleRows(begin, count) * mode_.tail(border_);
+    RowBlock block = model_->block(begin, end);
+    for (int k = 0; k < predictors; ++k) block.eta[k] = eta.col(k).data();
+    model_->likelihood().second_order(block, Active::all, gradient.data(), hessian.data(), stride);
+    out.middleRows(begin, count) = hessian.topRows(count);
+  }
+  return out;
+}
+
+Vector LaplaceObjective::mode_derivative(const Vector& direction) {
+  const auto& terms = model_->terms();
+  Matrix eta_change = Matrix::Zero(model_->rows(), model_->likelihood().predictor_count());
+  for (std::size_t k = 0; k < model_->predictors().size(); ++k)
+    if (coefficient_offset_[k] >= 0)
+      eta_change.col(static_cast<Index>(k)) =
+          model_->predictors()[k].matrix *
+          direction.segment(coefficient_offset_[k], model_->predictors()[k].columns());
+  ScaledSystem::Change change = system_.change(direction.tail(system_.theta_size()), mode_.data());
+  TermVectors sums = zero_effects(terms);
+  for (std::size_t t = 0; t < terms.size(); ++t) {
+    add_random_effects(terms[t], change.effects[t].data(), 0, model_->rows(), eta_change.col(terms[t].predictor).data());
+    accumulate_transpose(terms[t], row_gradient_.col(terms[t].predictor).data(), 0, model_->rows(), sums[t].data());
+  }
+  Matrix weighted = Matrix::Zero(model_->rows(), active_count_);
+  for (int a = 0; a < active_count_; ++a)
+    for (Index k = 0; k < eta_change.cols(); ++k)
+      weighted.col(a) += row_hessian_.col(packed_index(std::max<int>(static_cast<int>(k), a), std::min<int>(static_cast<int>(k), a)))
+                             .cwiseProduct(eta_change.col(k));
+  Vector rhs = transpose_product(weighted);
+  system_.add_scale_change(change, sums, rhs.data());
+  rhs.head(change.precision_product.size()) += change.precision_product;
+  rhs = -rhs;
+  system_.cholesky().solve(rhs.data(), border_);
+  return rhs;
+}
+
+TermVectors LaplaceObjective::effects() const {
+  TermVectors out = effects_;
+  system_.to_effects(mode_.data(), out);
+  return out;
+}
+
+Vector LaplaceObjective::border_coefficients() const { return mode_.tail(border_); }
+
+Matrix LaplaceObjective::linear_predictors() {
+  spread(mode_);
+  Matrix eta(model_->rows(), model_->likelihood().predictor_count());
+  predictor_block(0, model_->rows(), eta);
+  if (border_ > 0) eta.col(0) += border_rows_ * mode_.tail(border_);
+  return eta;
+}
+
+Matrix LaplaceObjective::border_covariance() {
+  Matrix out = Matrix::Zero(border_, border_);
+  for (int j = 0; j < border_; ++j) {
+    Vector unit = Vector::Zero(mode_.size());
+    unit[mode_.size() - border_ + j] = 1.0;
+    system_.cholesky().solve(unit.data(), border_);
+    out.col(j) = unit.tail(border_);
+  }
+  return out;
+}
+
+}  // namespace ranef

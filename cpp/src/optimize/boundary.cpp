@@ -1,0 +1,112 @@
+#include "ranef/optimize/boundary.hpp"
+
+#include <Eigen/Eigenvalues>
+#include <cmath>
+
+namespace ranef {
+
+namespace {
+
+/// Scales below this share of an ordinary one are tried at zero.
+constexpr double kNegligible = 2e-2;
+/// Zero is kept if it costs no more log-likelihood than this.
+constexpr double kZeroCost = 1e-7;
+/// Where, in shares of an ordinary scale, the one-sided derivative is taken, and where a search away from zero starts.
+constexpr double kProbe = 1e-3;
+constexpr double kRestart = 0.2;
+constexpr int kMaxRestarts = 3;
+
+struct NullDirections {
+  Vector point;                             ///< negligible scales set to zero
+  std::vector<std::vector<Index>> groups;   ///< coordinates that are zero together
+  std::vector<Index> undetermined;
+};
+
+NullDirections null_directions(const Model& model, const Vector& point, Index theta_first, double unit,
+                               const AffineSpace& space) {
+  NullDirections out{point, {}, {}};
+  Index first = theta_first;
+  for (const RandomTerm& term : model.terms()) {
+    const Covariance& covariance = *term.covariance;
+    const Index count = covariance.parameter_count();
+    const bool free = space.directions.middleRows(first, count).rowwise().squaredNorm().minCoeff() > 0.5;
+    if (free) {
+      const Vector theta = covariance.without_negligible(point.segment(first, count), kNegligible * unit);
+      const auto groups = covariance.null_directions(theta);
+      if (!groups.empty()) out.point.segment(first, count) = theta;
+      for (const std::vector<int>& group : groups) {
+        out.groups.emplace_back();
+        for (int p : group) out.groups.back().push_back(first + p);
+      }
+      if (!groups.empty())
+        for (int p : covariance.undetermined(theta)) out.undetermined.push_back(first + p);
+    }
+    first += count;
+  }
+  return out;
+}
+
+/// A direction within the group along which the variance wants to grow, scaled to a restart; empty if there is none.
+Vector way_out(Objective& objective, const Vector& point, const std::vector<Index>& group, double unit) {
+  const auto size = static_cast<Index>(group.size());
+  Matrix curvature(size, size);
+  for (Index i = 0; i < size; ++i) {
+    Vector probe = point;
+    probe[group[i]] = kProbe * unit;
+    if (!std::isfinite(objective.value(probe))) return {};
+    const Vector gradient = objective.gradient();
+    for (Index j = 0; j < size; ++j) curvature(j, i) = gradient[group[j]] / (kProbe * unit);
+  }
+  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(0.5 * (curvature + curvature.transpose()));
+  if (eigen.eigenvalues()[0] >= 0.0) return {};
+  Vector out = point;
+  for (Index i = 0; i < size; ++i) out[group[i]] += kRestart * unit * eigen.eigenvectors()(i, 0);
+  return out;
+}
+
+}  // namespace
+
+BoundaryReport minimise_with_boundary(Objective& objective, const Model& model, AffineSpace space, const Vector& start,
+                                      Index theta_first, double unit, const OptimizerOptions& options,
+                                      const Progress& progress) {
+  BoundaryReport best;
+  Vector from = start;
+  int evaluations = 0, iterations = 0;
+  for (int attempt = 0; attempt <= kMaxRestarts; ++attempt) {
+    RestrictedObjective restricted(objective, space);
+    OptimizerReport report = minimise(restricted, space.coordinates(from), options, progress);
+    evaluations += report.evaluations;
+    iterations += report.iterations;
+    if (attempt == 0 || report.value < best.optimizer.value) best = {report, space, space.point(report.point), {}};
+    if (report.termination == Termination::no_start) break;
+
+    const NullDirections zero = null_directions(model, best.point, theta_first, unit, space);
+    if (zero.groups.empty()) break;
+    ++evaluations;
+    if (!(objective.value(zero.point) <= best.optimizer.value + kZeroCost)) break;
+    Vector out;
+    for (const std::vector<Index>& group : zero.groups) {
+      evaluations += static_cast<int>(group.size());
+      if (out = way_out(objective, zero.point, group, unit); out.size() > 0) break;
+    }
+    if (out.size() > 0 && attempt < kMaxRestarts) {
+      from = out;
+      continue;
+    }
+    std::vector<Index> held = zero.undetermined;
+    for (const std::vector<Index>& group : zero.groups) held.insert(held.end(), group.begin(), group.end());
+    AffineSpace at_point = space.without(held);
+    for (const Index u : zero.undetermined) at_point.base[u] = zero.point[u];
+    RestrictedObjective final_objective(objective, at_point);
+    OptimizerReport final_report = minimise(final_objective, at_point.coordinates(zero.point), options, progress);
+    evaluations += final_report.evaluations;
+    iterations += final_report.iterations;
+    best = {final_report, at_point, at_point.point(final_report.point), held};
+    break;
+  }
+  best.optimizer.evaluations = evaluations;
+  best.optimizer.iterations = iterations;
+  return best;
+}
+
+}  // namespace ranef

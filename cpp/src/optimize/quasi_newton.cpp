@@ -1,0 +1,139 @@
+#include "ranef/optimize/quasi_newton.hpp"
+
+#include <Eigen/Cholesky>
+#include <cmath>
+
+namespace ranef {
+
+namespace {
+
+constexpr double kArmijo = 1e-4;
+constexpr double kCurvature = 0.9;
+constexpr int kMaxTrials = 30;
+/// Steps are expressed in standard errors; a Difference of this many is small against the curvature's own change.
+constexpr double kDifferenceStep = 1e-3;
+/// Value differences below this share of the value are rounding.
+constexpr double kRounding = 1e-13;
+
+struct Step {
+  bool ok = false;
+  double value = 0.0;
+  Vector point, gradient;
+};
+
+/// Bisection between the longest step known to be too short and the shortest known to be too long.
+Step line_search(Objective& objective, const Vector& point, double value, const Vector& gradient,
+                 const Vector& direction, int& evaluations) {
+  const double slope = gradient.dot(direction);
+  const double rounding = kRounding * (1.0 + std::abs(value));
+  double shortest = 0.0, longest = std::numeric_limits<double>::infinity(), length = 1.0;
+  Step best;
+  for (int trial = 0; trial < kMaxTrials; ++trial) {
+    const Vector candidate = point + length * direction;
+    const double at = objective.value(candidate);
+    ++evaluations;
+    if (!std::isfinite(at) || at > value + kArmijo * length * slope + rounding) {
+      longest = length;
+      // The minimum of the parabola through the two values and the slope, kept away from the ends.
+      const double parabola = std::isfinite(at) && shortest == 0.0
+                                  ? -0.5 * slope * length * length / (at - value - slope * length)
+                                  : 0.5 * (shortest + longest);
+      length = std::min(std::max(parabola, shortest + 0.1 * (longest - shortest)), shortest + 0.6 * (longest - shortest));
+      if (!std::isfinite(length)) return best;
+      continue;
+    }
+    best = {true, at, candidate, objective.gradient()};
+    if (best.gradient.dot(direction) >= kCurvature * slope) return best;
+    shortest = length;
+    length = std::isfinite(longest) ? 0.5 * (shortest + longest) : 2.0 * length;
+  }
+  return best;
+}
+
+Matrix inverse_of(const Matrix& positive) {
+  return positive.llt().solve(Matrix::Identity(positive.rows(), positive.cols()));
+}
+
+void update_inverse(Matrix& inverse, const Vector& s, const Vector& y) {
+  const double sy = s.dot(y);
+  if (!(sy > 1e-12 * s.norm() * y.norm())) return;
+  const Vector hy = inverse * y;
+  inverse += (1.0 + y.dot(hy) / sy) / sy * s * s.transpose() - (hy * s.transpose() + s * hy.transpose()) / sy;
+}
+
+}  // namespace
+
+const char* describe(Termination termination) {
+  switch (termination) {
+    case Termination::converged: return "converged";
+    case Termination::stalled: return "stalled";
+    case Termination::max_iterations: return "max_iterations";
+    case Termination::no_start: return "no_start";
+  }
+  return "";
+}
+
+OptimizerReport minimise(Objective& objective, const Vector& start, const OptimizerOptions& options,
+                         const Progress& progress) {
+  OptimizerReport report;
+  report.point = start;
+  report.value = objective.value(start);
+  report.evaluations = 1;
+  if (!std::isfinite(report.value)) return report;
+  report.gradient = objective.gradient();
+  report.inverse_hessian = inverse_of(objective.approximate_hessian());
+  bool fresh = true;  // the inverse Hessian is the objective's own approximation
+  report.termination = Termination::max_iterations;
+  for (; report.iterations < options.max_iterations; ++report.iterations) {
+    if (progress) progress(report.iterations, report.value, report.gradient.norm());
+    Vector direction = -report.inverse_hessian * report.gradient;
+    report.expected_gain = -0.5 * report.gradient.dot(direction);
+    if (report.expected_gain < options.gain_tolerance) {
+      report.termination = Termination::converged;
+      break;
+    }
+    Step step = line_search(objective, report.point, report.value, report.gradient, direction, report.evaluations);
+    if (!step.ok) {
+      if (fresh) {
+        report.termination = Termination::stalled;
+        break;
+      }
+      report.value = objective.value(report.point);
+      report.gradient = objective.gradient();
+      ++report.evaluations;
+      report.inverse_hessian = inverse_of(objective.approximate_hessian());
+      fresh = true;
+      continue;
+    }
+    update_inverse(report.inverse_hessian, step.point - report.point, step.gradient - report.gradient);
+    fresh = false;
+    report.point = std::move(step.point);
+    report.value = step.value;
+    report.gradient = std::move(step.gradient);
+  }
+  return report;
+}
+
+DifferencedHessian difference_hessian(Objective& objective, const Vector& point, const Vector& gradient,
+                                      const Vector& scale, Differences kind) {
+  const Index size = point.size();
+  DifferencedHessian out{true, Matrix(size, size)};
+  for (Index j = 0; j < size; ++j) {
+    const double step = kDifferenceStep * scale[j];
+    Vector moved = point;
+    moved[j] = point[j] + step;
+    if (!std::isfinite(objective.value(moved))) return {};
+    const Vector ahead = objective.gradient();
+    if (kind == Differences::forward) {
+      out.hessian.col(j) = (ahead - gradient) / step;
+      continue;
+    }
+    moved[j] = point[j] - step;
+    if (!std::isfinite(objective.value(moved))) return {};
+    out.hessian.col(j) = (ahead - objective.gradient()) / (2.0 * step);
+  }
+  out.hessian = (0.5 * (out.hessian + out.hessian.transpose())).eval();
+  return out;
+}
+
+}  // namespace ranef
