@@ -130,6 +130,16 @@ std::vector<Index> reported_zeros(const Model& model, const ParameterMap& map, c
   return out;
 }
 
+std::vector<Index> reported_limits(const Model& model, const ParameterMap& map, const Vector& point) {
+  std::vector<Index> out;
+  for (std::size_t t = 0; t < model.terms().size(); ++t) {
+    const Covariance& covariance = *model.terms()[t].covariance;
+    for (const int p : covariance.at_limit(point.segment(map.term_offset(t), covariance.parameter_count())))
+      out.push_back(map.term_offset(t) + p);
+  }
+  return out;
+}
+
 void copy_optimizer(const BoundaryReport& from, FitReport& to) {
   to.termination = from.optimizer.termination;
   to.gradient = from.optimizer.gradient;
@@ -141,19 +151,17 @@ void copy_optimizer(const BoundaryReport& from, FitReport& to) {
 FitReport fit_profiled(const Model& model, Layouts& layouts, const FitRequest& request) {
   ProfiledGaussian objective(model, layouts.profiled(model));
   const ParameterMap map(model);
-  Vector start(objective.size());
   Index at = 0;
-  for (std::size_t t = 0; t < model.terms().size(); ++t) {
-    const Covariance& covariance = *model.terms()[t].covariance;
-    Vector own = covariance.start(1.0);
-    if (request.start.size() > 0) {
-      const Index dispersion = map.coefficient_offset(1);
-      const double sigma = std::exp((model.predictors()[1].matrix(0, 0) *
-                                     map.to_point(request.start).segment(dispersion, 1))[0]);
-      own = covariance.rescaled(map.to_point(request.start).segment(map.term_offset(t), own.size()), 1.0 / sigma);
+  Vector start = objective.moment_start();
+  if (request.start.size() > 0) {
+    const Vector point = map.to_point(request.start);
+    const double sigma = std::exp(model.predictors()[1].matrix(0, 0) * point[map.coefficient_offset(1)]);
+    for (std::size_t t = 0; t < model.terms().size(); ++t) {
+      const Covariance& covariance = *model.terms()[t].covariance;
+      const Index count = covariance.parameter_count();
+      start.segment(at, count) = covariance.rescaled(point.segment(map.term_offset(t), count), 1.0 / sigma);
+      at += count;
     }
-    start.segment(at, own.size()) = own;
-    at += own.size();
   }
   const BoundaryReport found =
       minimise_with_boundary(objective, model, AffineSpace::everything(objective.size()), start, 0, 1.0,
@@ -200,6 +208,7 @@ FitReport fit_profiled(const Model& model, Layouts& layouts, const FitRequest& r
   std::vector<Index> held = found.at_zero;
   for (Index& h : held) h += map.theta_offset();
   out.at_zero = reported_zeros(model, map, out.point, held);
+  out.at_limit = reported_limits(model, map, out.point);
   return out;
 }
 
@@ -294,7 +303,14 @@ FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& re
     const Index outside = model.reml() ? model.predictors()[0].columns() : 0;
     covariance.setZero();
     covariance.bottomRightCorner(total - outside, total - outside) = all.topLeftCorner(total - outside, total - outside);
-    if (outside > 0) covariance.topLeftCorner(outside, outside) = objective.border_covariance();
+    if (outside > 0) {
+      // The integrated coefficients: their variance given the rest, and how they move with the rest.
+      Matrix movement(outside, free.size());
+      for (Index j = 0; j < free.size(); ++j)
+        movement.col(j) = objective.mode_derivative(found.space.directions.col(j)).tail(outside);
+      covariance.topLeftCorner(outside, outside) =
+          objective.border_covariance() + movement * certificate.hessian.llt().solve(movement.transpose());
+    }
   }
   Matrix to_user = Matrix::Zero(total, total);
   Index at = 0;
@@ -310,6 +326,7 @@ FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& re
   out.effects = user_effects(model, objective.effects());
   out.linear_predictors = objective.linear_predictors();
   out.at_zero = reported_zeros(model, map, out.point, found.at_zero);
+  out.at_limit = reported_limits(model, map, out.point);
   return out;
 }
 

@@ -47,8 +47,7 @@ void gradient_matches(const Subject& subject) {
   for_each_row_of_grid(subject, [&](const Rows& row) {
     const SecondOrder l = second_order(subject, row, Active::all);
     for (int k = 0; k < subject.predictors(); ++k) {
-      const double numeric =
-          derivative_in(row, k, [&](const Rows& r) { return subject.likelihood->value(r.block()); });
+      const double numeric = derivative_in(row, k, [&](const Rows& r) { return subject.likelihood->value(r.block()); });
       check_near(l.gradient[std::size_t(k)], numeric, kRelative, kAbsolute, "predictor " + std::to_string(k));
     }
   });
@@ -87,9 +86,8 @@ void contraction_matches(const Subject& subject) {
     for_each_row_of_grid(subject, [&](const Rows& row) {
       const ThirdOrder l = third_order(subject, row, active, h);
       for (int k = 0; k < subject.predictors(); ++k) {
-        const double numeric = derivative_in(row, k, [&](const Rows& r) {
-          return half_trace(second_order(subject, r, active).hessian, h, count);
-        });
+        const double numeric = derivative_in(
+            row, k, [&](const Rows& r) { return half_trace(second_order(subject, r, active).hessian, h, count); });
         check_near(l.contraction[std::size_t(k)], numeric, kRelative, kAbsolute, "predictor " + std::to_string(k));
       }
     });
@@ -135,7 +133,8 @@ void weights_multiply(const Subject& subject) {
     Rows weighted = row;
     weighted.weights = {2.5};
     const std::vector<double> h(10, 0.6);
-    const SecondOrder one = second_order(subject, row, Active::all), more = second_order(subject, weighted, Active::all);
+    const SecondOrder one = second_order(subject, row, Active::all),
+                      more = second_order(subject, weighted, Active::all);
     const ThirdOrder third = third_order(subject, row, Active::all, h);
     const ThirdOrder third_more = third_order(subject, weighted, Active::all, h);
     check_near(subject.likelihood->value(weighted.block()), 2.5 * one.value, 1e-13, 1e-14, "value");
@@ -156,7 +155,8 @@ void finite_at_extremes(const Subject& subject) {
   std::vector<double> means = {-40.0, -27.0, 27.0, 40.0};
   if (subject.link == Link::log) means = {-27.0, 13.8};
   if (below_zero) means = {-27.0, -1e-8};
-  if (bounded) means = subject.is_proportion() ? std::vector<double>{1e-12, 1.0 - 1e-12} : std::vector<double>{1e-6, 1e3};
+  if (bounded)
+    means = subject.is_proportion() ? std::vector<double>{1e-12, 1.0 - 1e-12} : std::vector<double>{1e-6, 1e3};
   std::vector<double> responses = subject.responses();
   if (subject.info.is_count) responses.push_back(1e6);
   const std::vector<double> h(10, 0.5);

@@ -70,7 +70,8 @@ void test_identities(const std::string& name) {
       check_equal(x / y * y, x, "x / y * y");
       check_equal(x * y, y * x, "commutative");
       check_equal(exp(x + y), exp(x) * exp(y), "exp of a sum");
-      check_equal(J(atan(x) + atan(reciprocal(x))), J(std::atan(value) + std::atan(1.0 / value)), "atan(x) + atan(1/x)");
+      check_equal(J(atan(x) + atan(reciprocal(x))), J(std::atan(value) + std::atan(1.0 / value)),
+                  "atan(x) + atan(1/x)");
       check_equal(J((x + y) * (x - y)), J(x * x - y * y), "difference of squares");
       check_equal(J(1.0 - (2.0 - x)), J(x - 1.0), "constants");
       check_equal(J(2.0 / x), J(2.0 * pow(x, -1.0)), "constant over jet");
@@ -113,8 +114,8 @@ void test_finite_differences() {
     const J l = at(x, y);
     for (int a = 0; a < 2; ++a) {
       const auto shifted = [&](double s) { return a == 0 ? at(x + s, y) : at(x, y + s); };
-      check_near(l.derivative(a), central_difference([&](double s) { return shifted(s).value(); }, 0.0, h), 1e-9,
-                 1e-11, "first");
+      check_near(l.derivative(a), central_difference([&](double s) { return shifted(s).value(); }, 0.0, h), 1e-9, 1e-11,
+                 "first");
       for (int b = 0; b < 2; ++b) {
         check_near(l.derivative(a, b), central_difference([&](double s) { return shifted(s).derivative(b); }, 0.0, h),
                    1e-9, 1e-11, "second");

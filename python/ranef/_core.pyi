@@ -6,46 +6,58 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int32]
+_Floats = NDArray[np.float64]
+_Ints = NDArray[np.int32]
 
 __version__: str
 
-class FamilyInfo:
+class _Bound(type):
+    """The metaclass of compiled classes."""
+
+class FamilyInfo(metaclass=_Bound):
     """One line of the registry of families."""
 
-    name: str
-    index: int
-    support: str
-    links: list[str]
-    dispersion: str
-    zero_in_support: bool
-    has_trials: bool
-    is_count: bool
-    can_truncate: bool
+    @property
+    def name(self) -> str: ...
+    @property
+    def index(self) -> int: ...
+    @property
+    def support(self) -> str: ...
+    @property
+    def links(self) -> list[str]: ...
+    @property
+    def dispersion(self) -> str: ...
+    @property
+    def zero_in_support(self) -> bool: ...
+    @property
+    def has_trials(self) -> bool: ...
+    @property
+    def is_count(self) -> bool: ...
+    @property
+    def can_truncate(self) -> bool: ...
 
 def families() -> list[FamilyInfo]: ...
 def links() -> list[str]: ...
 
-class Likelihood:
+class Likelihood(metaclass=_Bound):
     """A family with its link and wrappers, evaluated on arrays of linear predictors."""
 
     def __init__(self, family: int, link: int, truncated: bool, zero_inflated: bool) -> None: ...
     @property
     def predictor_count(self) -> int: ...
-    def loglik(self, y: Floats, eta: list[Floats], trials: Floats | None = None) -> Floats: ...
-    def moments(self, eta: list[Floats], trials: Floats | None = None) -> tuple[Floats, Floats]: ...
-    def mean_gradient(self, eta: list[Floats], trials: Floats | None = None) -> tuple[Floats, Floats]: ...
-    def deviance(self, y: Floats, eta: list[Floats], trials: Floats | None = None) -> Floats: ...
-    def simulate(self, eta: list[Floats], seed: int, trials: Floats | None = None) -> Floats: ...
+    def loglik(self, y: _Floats, eta: list[_Floats], trials: _Floats | None = None) -> _Floats: ...
+    def moments(self, eta: list[_Floats], trials: _Floats | None = None) -> tuple[_Floats, _Floats]: ...
+    def mean_gradient(self, eta: list[_Floats], trials: _Floats | None = None) -> tuple[_Floats, _Floats]: ...
+    def deviance(self, y: _Floats, eta: list[_Floats], trials: _Floats | None = None) -> _Floats: ...
+    def simulate(self, eta: list[_Floats], seed: int, trials: _Floats | None = None) -> _Floats: ...
 
-def link_inverse(link: int, eta: Floats) -> Floats: ...
-def link_inverse_derivative(link: int, eta: Floats) -> Floats: ...
-def link_function(link: int, mu: Floats) -> Floats: ...
-def independent_columns(matrix: Floats, tolerance: float = 1e-7) -> Ints:
+def link_inverse(link: int, eta: _Floats) -> _Floats: ...
+def link_inverse_derivative(link: int, eta: _Floats) -> _Floats: ...
+def link_function(link: int, mu: _Floats) -> _Floats: ...
+def independent_columns(matrix: _Floats, tolerance: float = 1e-7) -> _Ints:
     """Columns that a left-to-right rank-revealing QR keeps (R's rule: drop what depends on columns before it)."""
 
-class DenseKernels:
+class DenseKernels(metaclass=_Bound):
     """Dense linear algebra: Eigen's as constructed, SciPy's `from_capsules`. Get it from `ranef._lapack.kernels()`."""
 
     def __init__(self) -> None: ...
@@ -54,12 +66,12 @@ class DenseKernels:
     @property
     def uses_lapack(self) -> bool: ...
 
-class Predictor:
+class Predictor(metaclass=_Bound):
     """One linear predictor: fixed-effect matrix (n x p, Fortran order, full rank) and offset (n)."""
 
-    def __init__(self, matrix: Floats, offset: Floats | None = None) -> None: ...
+    def __init__(self, matrix: _Floats, offset: _Floats | None = None) -> None: ...
 
-class Term:
+class Term(metaclass=_Bound):
     """One random term. Block of every level: `basis` (n x q, C order), or one indicator column a row
     (`column`, `n_columns`), or neither for an intercept."""
 
@@ -67,23 +79,27 @@ class Term:
         self,
         predictor: int,
         structure: str,
-        levels: Ints,
+        levels: _Ints,
         n_levels: int,
-        basis: Floats | None = None,
-        column: Ints | None = None,
+        basis: _Floats | None = None,
+        column: _Ints | None = None,
         n_columns: int = 1,
     ) -> None: ...
 
-class ParameterInfo:
+class ParameterInfo(metaclass=_Bound):
     """What one entry of the parameter vector is: `kind` is "beta", "sd" or "cor"; `owner` the predictor or term;
     `row` and `col` its place (sd: row == col; a shared sd or cor has row == col == -1)."""
 
-    kind: str
-    owner: int
-    row: int
-    col: int
+    @property
+    def kind(self) -> str: ...
+    @property
+    def owner(self) -> int: ...
+    @property
+    def row(self) -> int: ...
+    @property
+    def col(self) -> int: ...
 
-class Options:
+class Options(metaclass=_Bound):
     max_iterations: int
     gain_tolerance: float
     inner_tolerance: float
@@ -93,71 +109,91 @@ class Options:
 
     def __init__(self) -> None: ...
 
-class FitResult:
-    values: Floats
-    loglik: float
-    beta: list[Floats]
-    beta_vcov: Floats
-    modes: list[Floats]
-    eta: list[Floats]
-    converged: bool
-    reason: str
-    iterations: int
-    evaluations: int
-    inner_iterations: int
-    gradient: Floats
-    expected_gain: float
-    singular: bool
-    at_zero: list[int]
-    at_bound: list[int]
-    messages: list[str]
+class FitResult(metaclass=_Bound):
+    @property
+    def values(self) -> _Floats: ...
+    @property
+    def loglik(self) -> float: ...
+    @property
+    def beta(self) -> list[_Floats]: ...
+    @property
+    def beta_vcov(self) -> _Floats: ...
+    @property
+    def modes(self) -> list[_Floats]: ...
+    @property
+    def eta(self) -> list[_Floats]: ...
+    @property
+    def converged(self) -> bool: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def iterations(self) -> int: ...
+    @property
+    def evaluations(self) -> int: ...
+    @property
+    def inner_iterations(self) -> int: ...
+    @property
+    def gradient(self) -> _Floats: ...
+    @property
+    def expected_gain(self) -> float: ...
+    @property
+    def singular(self) -> bool: ...
+    @property
+    def at_zero(self) -> list[int]: ...
+    @property
+    def at_bound(self) -> list[int]: ...
 
-class Curvature:
+class Curvature(metaclass=_Bound):
     """Second derivatives of the negative log-likelihood at a fit, in the parameters of `Model.parameters`."""
 
-    hessian: Floats
-    vcov: Floats
-    eigenvalues: Floats
-    eigenvectors: Floats
-    unidentified: list[int]
+    @property
+    def hessian(self) -> _Floats: ...
+    @property
+    def vcov(self) -> _Floats: ...
+    @property
+    def eigenvalues(self) -> _Floats: ...
+    @property
+    def eigenvectors(self) -> _Floats: ...
+    @property
+    def unidentified(self) -> list[int]: ...
 
-class Model:
+class Model(metaclass=_Bound):
     """Likelihood + data + random terms; immutable."""
 
     def __init__(
         self,
         likelihood: Likelihood,
-        response: Floats,
+        response: _Floats,
         predictors: list[Predictor],
         terms: list[Term],
-        trials: Floats | None = None,
-        weights: Floats | None = None,
+        trials: _Floats | None = None,
+        weights: _Floats | None = None,
         reml: bool = False,
         kernels: DenseKernels | None = None,
     ) -> None: ...
     @property
     def parameters(self) -> list[ParameterInfo]: ...
-    def start(self) -> Floats: ...
-    def loglik(self, values: Floats) -> float: ...
-    def gradient(self, values: Floats) -> Floats: ...
+    def start(self) -> _Floats: ...
+    def loglik(self, values: _Floats) -> float: ...
+    def gradient(self, values: _Floats) -> _Floats: ...
     def fit(
         self,
         options: Options,
-        start: Floats | None = None,
+        start: _Floats | None = None,
         fixed: NDArray[np.bool_] | None = None,
         progress: Callable[[int, float, float, float], None] | None = None,
     ) -> FitResult: ...
-    def refit(self, response: Floats, options: Options, start: Floats | None = None) -> FitResult: ...
+    def refit(self, response: _Floats, options: Options, start: _Floats | None = None) -> FitResult: ...
     def curvature(self, result: FitResult) -> Curvature: ...
-    def conditional_covariance(self, result: FitResult) -> list[Floats]:
+    def conditional_covariance(self, result: FitResult) -> list[_Floats]:
         """Per term (levels, q, q): covariance of the random effects given the parameters (lme4's condVar)."""
     def predictor_covariance(
         self,
         result: FitResult,
-        parameter_vcov: Floats,
+        parameter_vcov: _Floats,
         predictors: list[Predictor],
         terms: list[Term | None],
-    ) -> Floats:
+    ) -> _Floats:
         """(m, K, K): covariance of the K linear predictors of m new rows, uncertainty of parameters and random
         effects included. A term's level -1 leaves the term out for that row, -2 is a new level (prior variance);
         None leaves the term out everywhere."""

@@ -17,8 +17,8 @@ template <class L>
 inline constexpr bool is_probability_link = std::is_same_v<L, LogitLink> || std::is_same_v<L, ProbitLink> ||
                                             std::is_same_v<L, CloglogLink> || std::is_same_v<L, CauchitLink>;
 
-template <class L, class T>
-void convert(const T& eta, RealMean<T>& out) {
+template <class L, class Eta, class T>
+void convert(const Eta& eta, RealMean<T>& out) {
   if constexpr (is_probability_link<L>) {
     out.mu = L::probability(eta).p;
   } else {
@@ -26,8 +26,8 @@ void convert(const T& eta, RealMean<T>& out) {
   }
 }
 
-template <class L, class T>
-void convert(const T& eta, PositiveMean<T>& out) {
+template <class L, class Eta, class T>
+void convert(const Eta& eta, PositiveMean<T>& out) {
   if constexpr (is_probability_link<L>) {
     const Probability<T> probability = L::probability(eta);
     out = {probability.p, probability.log_p};
@@ -36,8 +36,8 @@ void convert(const T& eta, PositiveMean<T>& out) {
   }
 }
 
-template <class L, class T>
-void convert(const T& eta, Probability<T>& out) {
+template <class L, class Eta, class T>
+void convert(const Eta& eta, Probability<T>& out) {
   if constexpr (is_probability_link<L> || std::is_same_v<L, LogLink>) {
     out = L::probability(eta);
   } else {
@@ -46,8 +46,8 @@ void convert(const T& eta, Probability<T>& out) {
   }
 }
 
-template <class L, class T>
-void convert(const T& eta, LogProbability<T>& out) {
+template <class L, class Eta, class T>
+void convert(const Eta& eta, LogProbability<T>& out) {
   Probability<T> probability;
   convert<L>(eta, probability);
   out = {probability.log_p, probability.log_q};
@@ -55,14 +55,10 @@ void convert(const T& eta, LogProbability<T>& out) {
 
 template <class L, template <class> class Mean, int Order>
 void fill(const double* eta, Index rows, MeanTable<Mean, Order>& table) {
-  using T = std::conditional_t<(Order > 0), Jet<1, Order>, double>;
+  using T = Expanded<Seed<Order>>;
   for (Index i = 0; i < rows; ++i) {
     Mean<T> mean;
-    if constexpr (Order > 0) {
-      convert<L>(T::variable(0, eta[i]), mean);
-    } else {
-      convert<L>(eta[i], mean);
-    }
+    convert<L>(Seed<Order>{eta[i]}, mean);
     const auto values = mean.fields();
     for (int f = 0; f < MeanTable<Mean, Order>::fields; ++f) {
       if constexpr (Order > 0) {
@@ -77,14 +73,22 @@ void fill(const double* eta, Index rows, MeanTable<Mean, Order>& table) {
 template <class Visit>
 auto visit_link(Link link, Visit visit) {
   switch (link) {
-    case Link::identity: return visit(IdentityLink());
-    case Link::log: return visit(LogLink());
-    case Link::logit: return visit(LogitLink());
-    case Link::probit: return visit(ProbitLink());
-    case Link::cloglog: return visit(CloglogLink());
-    case Link::cauchit: return visit(CauchitLink());
-    case Link::inverse: return visit(InverseLink());
-    case Link::sqrt: break;
+    case Link::identity:
+      return visit(IdentityLink());
+    case Link::log:
+      return visit(LogLink());
+    case Link::logit:
+      return visit(LogitLink());
+    case Link::probit:
+      return visit(ProbitLink());
+    case Link::cloglog:
+      return visit(CloglogLink());
+    case Link::cauchit:
+      return visit(CauchitLink());
+    case Link::inverse:
+      return visit(InverseLink());
+    case Link::sqrt:
+      break;
   }
   return visit(SqrtLink());
 }
@@ -93,13 +97,13 @@ auto visit_link(Link link, Visit visit) {
 
 double link_inverse(Link link, double eta) {
   RealMean<double> mean;
-  visit_link(link, [&](auto l) { convert<decltype(l)>(eta, mean); });
+  visit_link(link, [&](auto l) { convert<decltype(l)>(Seed<0>{eta}, mean); });
   return mean.mu;
 }
 
 double link_inverse_derivative(Link link, double eta) {
   RealMean<Jet<1, 1>> mean;
-  visit_link(link, [&](auto l) { convert<decltype(l)>(Jet<1, 1>::variable(0, eta), mean); });
+  visit_link(link, [&](auto l) { convert<decltype(l)>(Seed<1>{eta}, mean); });
   return mean.mu.derivative(0);
 }
 

@@ -13,6 +13,9 @@ constexpr int kMaxIterations = 25;
 constexpr int kMaxHalvings = 20;
 /// A start need not be exact.
 constexpr double kGainTolerance = 1e-4;
+/// Pull of the dispersion's and zero inflation's coefficients towards their constant start, in rows' worth of
+/// information: enough to keep those that the data alone would send to infinity within reach of the fit.
+constexpr double kPull = 1.0;
 
 struct Expansion {
   double value;
@@ -29,7 +32,7 @@ struct Stacked {
   }
 };
 
-Expansion expand(const Model& model, const Stacked& stacked, const Vector& beta) {
+Expansion expand(const Model& model, const Stacked& stacked, const Vector& beta, const Vector& centre) {
   const auto& predictors = model.predictors();
   const auto count = static_cast<int>(predictors.size());
   const Index n = model.rows();
@@ -56,6 +59,11 @@ Expansion expand(const Model& model, const Stacked& stacked, const Vector& beta)
       out.hessian.block(stacked.offset[k], stacked.offset[l], x.cols(), block_kl.cols()) = block_kl;
       out.hessian.block(stacked.offset[l], stacked.offset[k], block_kl.cols(), x.cols()) = block_kl.transpose();
     }
+  }
+  for (Index j = stacked.offset[1]; j < beta.size(); ++j) {
+    out.value += 0.5 * kPull * (beta[j] - centre[j]) * (beta[j] - centre[j]);
+    out.gradient[j] += kPull * (beta[j] - centre[j]);
+    out.hessian(j, j) += kPull;
   }
   return out;
 }
@@ -87,8 +95,9 @@ Vector constant_start(const Model& model, const Stacked& stacked) {
 
 FixedEffectsStart fit_fixed_effects(const Model& model) {
   const Stacked stacked(model);
-  Vector beta = constant_start(model, stacked);
-  Expansion at = expand(model, stacked, beta);
+  const Vector centre = constant_start(model, stacked);
+  Vector beta = centre;
+  Expansion at = expand(model, stacked, beta, centre);
   for (int iteration = 0; iteration < kMaxIterations && std::isfinite(at.value); ++iteration) {
     const Vector step = newton_step(at);
     const double gain = -0.5 * step.dot(at.gradient);
@@ -97,7 +106,7 @@ FixedEffectsStart fit_fixed_effects(const Model& model) {
     Expansion trial;
     int halvings = 0;
     for (; halvings < kMaxHalvings; ++halvings, length *= 0.5) {
-      trial = expand(model, stacked, beta + length * step);
+      trial = expand(model, stacked, beta + length * step, centre);
       if (std::isfinite(trial.value) && trial.value <= at.value - 1e-4 * length * gain) break;
     }
     if (halvings == kMaxHalvings) break;

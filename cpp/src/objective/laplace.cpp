@@ -162,8 +162,10 @@ bool LaplaceObjective::find_mode() {
         failure_ = "the stationary point of the random effects is not a mode: the Hessian is not positive definite";
         return false;
       }
-      mode_ = v;
-      at_mode_ = current;
+      // The step is taken: it squares the error of v, on which the gradient depends to first order. H stays that of
+      // the point before, on which it depends far less.
+      mode_ = v + step;
+      at_mode_ = current - 0.5 * decrement;
       return true;
     }
     const double rounding = 1e-13 * (1.0 + std::abs(current));

@@ -59,6 +59,37 @@ void ProfiledGaussian::accumulate() {
   }
 }
 
+Vector ProfiledGaussian::moment_start() const {
+  constexpr double kSmallest = 0.05, kLargest = 3.0;  // relative standard deviations worth starting from
+  const double total = products_.border_gram(columns_, columns_), n = model_->weight_total();
+  Vector theta(size());
+  Index at = 0;
+  for (std::size_t t = 0; t < model_->terms().size(); ++t) {
+    const RandomTerm& term = model_->terms()[t];
+    const Index w = term.width, border = columns_ + 1;
+    double between = 0.0, squares = 0.0, squared_squares = 0.0;
+    Index groups = 0;
+    for (Index i = 0; i < term.node_count() * w; ++i) {
+      const double square = products_.diagonal[t][i * w + i % w], cross = products_.border[t][i * border + columns_];
+      if (!(square > 0.0)) continue;
+      between += cross * cross / square;
+      squares += square;
+      squared_squares += square * square;
+      ++groups;
+    }
+    double sd = 1.0;
+    const double rest = n - static_cast<double>(groups) / static_cast<double>(w);
+    const double per_group = (squares - squared_squares / squares) / std::max<double>(1.0, static_cast<double>(groups));
+    const double within = (total - between / static_cast<double>(w)) / rest;
+    if (rest > 0.1 * n && within > 0.0 && per_group > 0.0)
+      sd = std::sqrt(std::max(0.0, (between / static_cast<double>(groups) - within) / per_group / within));
+    const Vector own = term.covariance->start(std::clamp(sd, kSmallest, kLargest));
+    theta.segment(at, own.size()) = own;
+    at += own.size();
+  }
+  return theta;
+}
+
 double ProfiledGaussian::value(const Vector& theta) {
   system_.set_theta(theta);
   if (!system_.valid_theta()) {

@@ -2,6 +2,8 @@
 
 #include <Eigen/Cholesky>
 #include <cmath>
+#include <deque>
+#include <vector>
 
 namespace ranef {
 
@@ -10,6 +12,7 @@ namespace {
 constexpr double kArmijo = 1e-4;
 constexpr double kCurvature = 0.9;
 constexpr int kMaxTrials = 30;
+constexpr std::size_t kMemory = 12;
 /// Steps are expressed in standard errors; a Difference of this many is small against the curvature's own change.
 constexpr double kDifferenceStep = 1e-3;
 /// Value differences below this share of the value are rounding.
@@ -50,16 +53,38 @@ Step line_search(Objective& objective, const Vector& point, double value, const 
   return best;
 }
 
-Matrix inverse_of(const Matrix& positive) {
-  return positive.llt().solve(Matrix::Identity(positive.rows(), positive.cols()));
-}
+/// The last pairs of steps and gradient changes: BFGS corrections to whatever inverse Hessian they are applied to.
+class Corrections {
+ public:
+  void add(const Vector& step, const Vector& change) {
+    const double product = step.dot(change);
+    if (!(product > 1e-12 * step.norm() * change.norm())) return;
+    pairs_.push_back({step, change, 1.0 / product});
+    if (pairs_.size() > kMemory) pairs_.pop_front();
+  }
+  void clear() { pairs_.clear(); }
+  bool empty() const { return pairs_.empty(); }
 
-void update_inverse(Matrix& inverse, const Vector& s, const Vector& y) {
-  const double sy = s.dot(y);
-  if (!(sy > 1e-12 * s.norm() * y.norm())) return;
-  const Vector hy = inverse * y;
-  inverse += (1.0 + y.dot(hy) / sy) / sy * s * s.transpose() - (hy * s.transpose() + s * hy.transpose()) / sy;
-}
+  /// The corrected inverse Hessian times g (the two-loop recursion, Nocedal and Wright 2006, algorithm 7.4).
+  Vector apply(const Eigen::LLT<Matrix>& hessian, Vector g) const {
+    std::vector<double> alpha(pairs_.size());
+    for (std::size_t i = pairs_.size(); i-- > 0;) {
+      alpha[i] = pairs_[i].weight * pairs_[i].step.dot(g);
+      g -= alpha[i] * pairs_[i].change;
+    }
+    g = hessian.solve(g);
+    for (std::size_t i = 0; i < pairs_.size(); ++i)
+      g += (alpha[i] - pairs_[i].weight * pairs_[i].change.dot(g)) * pairs_[i].step;
+    return g;
+  }
+
+ private:
+  struct Pair {
+    Vector step, change;
+    double weight;
+  };
+  std::deque<Pair> pairs_;
+};
 
 }  // namespace
 
@@ -81,12 +106,14 @@ OptimizerReport minimise(Objective& objective, const Vector& start, const Optimi
   report.evaluations = 1;
   if (!std::isfinite(report.value)) return report;
   report.gradient = objective.gradient();
-  report.inverse_hessian = inverse_of(objective.approximate_hessian());
-  bool fresh = true;  // the inverse Hessian is the objective's own approximation
+  Corrections corrections;
   report.termination = Termination::max_iterations;
   for (; report.iterations < options.max_iterations; ++report.iterations) {
     if (progress) progress(report.iterations, report.value, report.gradient.norm());
-    Vector direction = -report.inverse_hessian * report.gradient;
+    // The objective's approximation is taken afresh at every point: it follows the scale of the parameters, and the
+    // corrections need only supply what it lacks.
+    const Eigen::LLT<Matrix> approximation(objective.approximate_hessian());
+    const Vector direction = -corrections.apply(approximation, report.gradient);
     report.expected_gain = -0.5 * report.gradient.dot(direction);
     if (report.expected_gain < options.gain_tolerance) {
       report.termination = Termination::converged;
@@ -94,19 +121,17 @@ OptimizerReport minimise(Objective& objective, const Vector& start, const Optimi
     }
     Step step = line_search(objective, report.point, report.value, report.gradient, direction, report.evaluations);
     if (!step.ok) {
-      if (fresh) {
+      if (corrections.empty()) {
         report.termination = Termination::stalled;
         break;
       }
+      corrections.clear();
       report.value = objective.value(report.point);
       report.gradient = objective.gradient();
       ++report.evaluations;
-      report.inverse_hessian = inverse_of(objective.approximate_hessian());
-      fresh = true;
       continue;
     }
-    update_inverse(report.inverse_hessian, step.point - report.point, step.gradient - report.gradient);
-    fresh = false;
+    corrections.add(step.point - report.point, step.gradient - report.gradient);
     report.point = std::move(step.point);
     report.value = step.value;
     report.gradient = std::move(step.gradient);

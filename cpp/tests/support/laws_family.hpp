@@ -59,12 +59,15 @@ struct Subject {
   /// Mean predictors at which every family has a mean of moderate size.
   std::vector<double> mean_predictors() const {
     switch (link) {
-      case Link::log: return is_proportion() ? std::vector<double>{-1.7, -0.6} : std::vector<double>{-1.2, 0.3, 1.1};
+      case Link::log:
+        return is_proportion() ? std::vector<double>{-1.7, -0.6} : std::vector<double>{-1.2, 0.3, 1.1};
       case Link::identity:
         return is_proportion() ? std::vector<double>{0.2, 0.7} : std::vector<double>{0.4, 1.3, 3.0};
       case Link::inverse:
-      case Link::sqrt: return {0.5, 0.9, 1.6};
-      default: return {-1.4, 0.2, 1.1};
+      case Link::sqrt:
+        return {0.5, 0.9, 1.6};
+      default:
+        return {-1.4, 0.2, 1.1};
     }
   }
 
@@ -127,7 +130,8 @@ inline std::vector<Subject> subjects() {
       for (const bool truncated : {false, true}) {
         if (truncated && !infos[std::size_t(f)].can_truncate) continue;
         for (const bool zero : {false, true}) {
-          out.push_back({infos[std::size_t(f)], link, truncated, zero, make_likelihood({f, int(link), truncated, zero})});
+          out.push_back(
+              {infos[std::size_t(f)], link, truncated, zero, make_likelihood({f, int(link), truncated, zero})});
         }
       }
     }
@@ -153,7 +157,8 @@ inline SecondOrder second_order(const Subject& subject, const Rows& rows, Active
   const int predictors = active == Active::all ? subject.predictors() : 1;
   out.gradient.assign(std::size_t(predictors * rows.size()), 0.0);
   out.hessian.assign(std::size_t(packed_size(predictors) * rows.size()), 0.0);
-  out.value = subject.likelihood->second_order(rows.block(), active, out.gradient.data(), out.hessian.data(), rows.size());
+  out.value =
+      subject.likelihood->second_order(rows.block(), active, out.gradient.data(), out.hessian.data(), rows.size());
   return out;
 }
 

@@ -12,8 +12,8 @@
 //     nll.derivative(0, 0);  // exp(0.3)
 //
 // The type also records on which predictors a value depends (a bit set). Mixed arithmetic with a jet of other
-// predictors gives a jet in the union; with a double it costs one operation a coefficient or less. Elementary functions are in
-// ad/jet_math.hpp.
+// predictors gives a jet in the union; with a double it costs one operation a coefficient or less. Elementary functions
+// are in ad/jet_math.hpp.
 
 #include <array>
 #include <cstddef>

@@ -137,7 +137,8 @@ struct ProductTable {
       for (int j = 0; j < Right::size; ++j) {
         auto exponents = Left::monomials[i];
         for (int k = 0; k < Left::variables; ++k) exponents[k] += Right::monomials[j][k];
-        const bool wanted = Left::degree(Left::monomials[i]) >= MinLeft && Right::degree(Right::monomials[j]) >= MinRight;
+        const bool wanted =
+            Left::degree(Left::monomials[i]) >= MinLeft && Right::degree(Right::monomials[j]) >= MinRight;
         code[i][j] = wanted && Out::contains(exponents) ? Out::index(exponents) : -1;
       }
     }

@@ -69,6 +69,10 @@ struct Autoregressive {
   }
 
   bool valid(const Vector& theta) const { return 1.0 + theta[1] * theta[1] <= kAr1PrecisionCap; }
+  std::vector<int> at_limit(const Vector& theta) const {
+    if (1.0 + theta[1] * theta[1] < 0.25 * kAr1PrecisionCap) return {};
+    return {1};
+  }
 
   std::vector<PrecisionEntry> precision_entries() const {
     std::vector<PrecisionEntry> entries;
@@ -106,6 +110,7 @@ class AutoregressiveCovariance final : public CovarianceOf<Autoregressive> {
   int series() const override { return structure_.length; }
   std::vector<PrecisionEntry> precision_entries() const override { return structure_.precision_entries(); }
   bool valid(const Vector& theta) const override { return structure_.valid(theta); }
+  std::vector<int> at_limit(const Vector& theta) const override { return structure_.at_limit(theta); }
 
   Vector precision_values(const Vector& theta) const override {
     Vector values(3);

@@ -82,6 +82,8 @@ class Covariance {
   virtual Matrix precision_derivatives(const Vector&) const { return {}; }
   virtual double log_determinant(const Vector&) const { return 0.0; }
   virtual Vector log_determinant_gradient(const Vector& theta) const { return Vector::Zero(theta.size()); }
+  /// Parameters that have reached the end of their range.
+  virtual std::vector<int> at_limit(const Vector&) const { return {}; }
   /// False where the structure has no valid value (a correlation too near to +-1).
   virtual bool valid(const Vector&) const { return true; }
 

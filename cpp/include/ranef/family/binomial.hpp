@@ -37,9 +37,7 @@ struct Binomial : FamilyDefaults {
 
   template <class M>
   static auto nll(const Observation& o, const Mean<M>& mean, NoDispersion) {
-    if (o.y == o.trials) return M(-o.y * mean.log_p);
-    if (o.y == 0.0) return M(-o.trials * mean.log_q);
-    return M(-(o.y * mean.log_p) - (o.trials - o.y) * mean.log_q);
+    return M(-o.y * mean.log_p - (o.trials - o.y) * mean.log_q);
   }
 
   template <class M>

@@ -35,9 +35,7 @@ struct Gaussian : FamilyDefaults {
     }
   };
 
-  static double start_dispersion(double, double variance) {
-    return variance > 0.0 ? 0.5 * std::log(variance) : 0.0;
-  }
+  static double start_dispersion(double, double variance) { return variance > 0.0 ? 0.5 * std::log(variance) : 0.0; }
 
   static double constant(const Observation&) { return kHalfLog2Pi; }
 

@@ -69,6 +69,10 @@ struct Nbinom1 : FamilyDefaults {
     const double phi = std::exp(d.log_phi);
     return draw_poisson(draw_gamma(mean.mu / phi, phi, rng), rng);
   }
+
+  static double draw_cluster(const Mean<double>&, const Dispersion<double>& d, Rng& rng) {
+    return draw_log_series(d.log1p_phi, rng);
+  }
 };
 
 }  // namespace ranef

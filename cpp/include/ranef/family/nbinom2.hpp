@@ -82,6 +82,10 @@ struct Nbinom2 : FamilyDefaults {
   static double draw(const Observation&, const Mean<double>& mean, const Dispersion<double>& d, Rng& rng) {
     return draw_poisson(draw_gamma(d.phi, mean.mu / d.phi, rng), rng);
   }
+
+  static double draw_cluster(const Mean<double>& mean, const Dispersion<double>& d, Rng& rng) {
+    return draw_log_series(std::log1p(mean.mu / d.phi), rng);
+  }
 };
 
 }  // namespace ranef

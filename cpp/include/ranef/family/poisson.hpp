@@ -52,6 +52,8 @@ struct Poisson : FamilyDefaults {
   static double draw(const Observation&, const Mean<double>& mean, NoDispersion, Rng& rng) {
     return draw_poisson(mean.mu, rng);
   }
+
+  static double draw_cluster(const Mean<double>&, NoDispersion, Rng&) { return 1.0; }
 };
 
 }  // namespace ranef

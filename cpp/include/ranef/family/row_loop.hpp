@@ -28,7 +28,8 @@ struct Pass {
   template <int K>
   static constexpr bool is_active = ((Active >> unsigned(K)) & 1U) != 0;
   template <int K>
-  using Predictor = std::conditional_t<is_active<K>, BasicJet<Truncation, is_active<K> ? (1U << unsigned(K)) : 1U>, double>;
+  using Predictor =
+      std::conditional_t<is_active<K>, BasicJet<Truncation, is_active<K> ? (1U << unsigned(K)) : 1U>, double>;
   using Result = std::conditional_t<Active != 0, BasicJet<Truncation, Active != 0 ? Active : 1U>, double>;
   static constexpr int mean_order = is_active<0> ? BasicJet<Truncation, 1U>::order : 0;
 

@@ -13,9 +13,9 @@
 namespace ranef {
 
 struct ResponseMoments {
-  double mean = 0.0;      ///< of the response; of the proportion where there are trials
+  double mean = 0.0;  ///< of the response; of the proportion where there are trials
   double variance = 0.0;
-  double zeros = 0.0;     ///< share of zeros
+  double zeros = 0.0;  ///< share of zeros
 };
 
 inline ResponseMoments response_moments(const RowBlock& block) {

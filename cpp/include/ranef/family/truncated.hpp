@@ -4,6 +4,7 @@
 //     P(Y = y | Y > 0) = P(Y = y) / (1 - P0),   y = 1, 2, ...,   P0 = P(Y = 0)
 //     E = E[Y] / (1 - P0),   Var = E[Y^2] / (1 - P0) - E^2
 
+#include "ranef/family/draw.hpp"
 #include "ranef/family/family.hpp"
 #include "ranef/special/log1m_exp.hpp"
 
@@ -35,23 +36,18 @@ struct Truncated : F {
     return NAN;
   }
 
-  /// By rejection where positive draws are common, else by summing probabilities from y = 1 on: they fall off fast.
+  /// By rejection where positive draws are common. Else by clusters: the counts here are infinitely divisible, sums
+  /// of N ~ Poisson(-log P0) positive clusters, and Y > 0 is N > 0.
   template <class Mean, class D>
   static double draw(const Observation& o, const Mean& mean, D& d, Rng& rng) {
-    const double positive = -std::expm1(F::log_prob_zero(o, mean, d));
-    if (positive > 0.2) {
-      double y = 0.0;
+    const double log_zero = F::log_prob_zero(o, mean, d);
+    double y = 0.0;
+    if (log_zero < -0.2) {
       while (!(y > 0.0)) y = F::draw(o, mean, d, rng);
       return y;
     }
-    double rest = std::uniform_real_distribution<double>()(rng);
-    Observation at = o;
-    constexpr double longest = 1e6;
-    for (at.y = 1.0; at.y < longest; at.y += 1.0) {
-      rest -= std::exp(-nll(at, mean, d) - F::constant(at));
-      if (!(rest > 0.0)) break;
-    }
-    return at.y;
+    for (double n = draw_positive_poisson(-log_zero, rng); n > 0.0; n -= 1.0) y += F::draw_cluster(mean, d, rng);
+    return y;
   }
 };
 

@@ -2,7 +2,7 @@
 // p = 1/2 + atan(eta) / pi, the Cauchy distribution function, as an angle: p = atan2(1, -eta) / pi keeps its digits
 // in the lower tail.
 
-#include "ranef/ad/jet_math.hpp"
+#include "ranef/ad/seed.hpp"
 #include "ranef/link/mean.hpp"
 
 namespace ranef {
@@ -21,10 +21,10 @@ struct CauchyCdf {
 struct CauchitLink {
   static double link(double p) { return p < 0.5 ? -1.0 / std::tan(kPi * p) : 1.0 / std::tan(kPi * (1.0 - p)); }
 
-  template <class T>
-  static Probability<T> probability(const T& eta) {
-    const T p = apply(CauchyCdf(), eta);
-    const T q = apply(CauchyCdf(), -eta);
+  template <class Eta>
+  static Probability<Expanded<Eta>> probability(const Eta& eta) {
+    const Expanded<Eta> p = apply(CauchyCdf(), eta);
+    const Expanded<Eta> q = apply_reflected(CauchyCdf(), eta);
     return {p, q, log(p), log(q)};
   }
 };

@@ -1,7 +1,7 @@
 #pragma once
 // mu = eta.
 
-#include "ranef/ad/jet_math.hpp"
+#include "ranef/ad/seed.hpp"
 #include "ranef/link/mean.hpp"
 
 namespace ranef {
@@ -9,13 +9,13 @@ namespace ranef {
 struct IdentityLink {
   static double link(double mu) { return mu; }
 
-  template <class T>
-  static PositiveMean<T> positive(const T& eta) {
-    return {eta, log(eta)};
+  template <class Eta>
+  static PositiveMean<Expanded<Eta>> positive(const Eta& eta) {
+    return {expand(eta), log(eta)};
   }
-  template <class T>
-  static T real(const T& eta) {
-    return eta;
+  template <class Eta>
+  static Expanded<Eta> real(const Eta& eta) {
+    return expand(eta);
   }
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 // mu = 1 / eta.
 
-#include "ranef/ad/jet_math.hpp"
+#include "ranef/ad/seed.hpp"
 #include "ranef/link/mean.hpp"
 
 namespace ranef {
@@ -9,12 +9,12 @@ namespace ranef {
 struct InverseLink {
   static double link(double mu) { return 1.0 / mu; }
 
-  template <class T>
-  static PositiveMean<T> positive(const T& eta) {
+  template <class Eta>
+  static PositiveMean<Expanded<Eta>> positive(const Eta& eta) {
     return {reciprocal(eta), -log(eta)};
   }
-  template <class T>
-  static T real(const T& eta) {
+  template <class Eta>
+  static Expanded<Eta> real(const Eta& eta) {
     return reciprocal(eta);
   }
 };

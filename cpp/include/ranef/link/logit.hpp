@@ -3,6 +3,9 @@
 //
 //     (log p)' = q,  (log q)' = -p,  and both have second and third derivatives -p q and -p q (q - p).
 
+#include <algorithm>
+
+#include "ranef/ad/seed.hpp"
 #include "ranef/link/mean.hpp"
 #include "ranef/special/log1p_exp.hpp"
 
@@ -11,23 +14,16 @@ namespace ranef {
 struct LogitLink {
   static double link(double p) { return std::log(p) - std::log1p(-p); }
 
-  template <class T>
-  static Probability<T> probability(const T& eta) {
+  template <class Eta>
+  static Probability<Expanded<Eta>> probability(const Eta& eta) {
+    constexpr int order = order_of<Eta>;
     const double x = value_of(eta);
     const LogisticParts parts(x);
-    const double log_p = (x < 0.0 ? x : 0.0) - parts.log1p_e;
-    const double log_q = (x > 0.0 ? -x : 0.0) - parts.log1p_e;
-    if constexpr (is_jet_v<T>) {
-      constexpr int order = T::order;
-      const double p = parts.p, q = parts.q, pq = p * q, d3 = pq * (q - p);
-      const T probability = compose(eta, from_derivatives<order>(p, pq, d3, pq * (1.0 - 6.0 * pq)));
-      T complement = -probability;
-      complement[0] = q;
-      return {probability, complement, compose(eta, from_derivatives<order>(log_p, q, -pq, -d3)),
-              compose(eta, from_derivatives<order>(log_q, -p, -pq, -d3))};
-    } else {
-      return {parts.p, parts.q, log_p, log_q};
-    }
+    const double p = parts.p, q = parts.q, pq = p * q, d3 = pq * (q - p), d4 = pq * (1.0 - 6.0 * pq);
+    return {compose(eta, from_derivatives<order>(p, pq, d3, d4)),
+            compose(eta, from_derivatives<order>(q, -pq, -d3, -d4)),
+            compose(eta, from_derivatives<order>(std::min(x, 0.0) - parts.log1p_e, q, -pq, -d3)),
+            compose(eta, from_derivatives<order>(std::min(-x, 0.0) - parts.log1p_e, -p, -pq, -d3))};
   }
 };
 

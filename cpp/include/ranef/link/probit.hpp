@@ -1,6 +1,7 @@
 #pragma once
 // p = Phi(eta), the standard normal distribution function.
 
+#include "ranef/ad/seed.hpp"
 #include "ranef/link/mean.hpp"
 #include "ranef/special/log_normal_cdf.hpp"
 
@@ -17,9 +18,10 @@ struct NormalCdf {
 struct ProbitLink {
   static double link(double p) { return normal_quantile(p); }
 
-  template <class T>
-  static Probability<T> probability(const T& eta) {
-    return {apply(NormalCdf(), eta), apply(NormalCdf(), -eta), log_normal_cdf(eta), log_normal_cdf(-eta)};
+  template <class Eta>
+  static Probability<Expanded<Eta>> probability(const Eta& eta) {
+    return {apply(NormalCdf(), eta), apply_reflected(NormalCdf(), eta), apply(LogNormalCdf(), eta),
+            apply_reflected(LogNormalCdf(), eta)};
   }
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 // mu = eta^2 for eta > 0; a negative eta is outside the link (NaN), else two predictors would have one mean.
 
-#include "ranef/ad/jet_math.hpp"
+#include "ranef/ad/seed.hpp"
 #include "ranef/link/mean.hpp"
 
 namespace ranef {
@@ -9,13 +9,14 @@ namespace ranef {
 struct SqrtLink {
   static double link(double mu) { return std::sqrt(mu); }
 
-  template <class T>
-  static PositiveMean<T> positive(const T& eta) {
+  template <class Eta>
+  static PositiveMean<Expanded<Eta>> positive(const Eta& eta) {
     return {real(eta), 2.0 * log(eta)};
   }
-  template <class T>
-  static T real(const T& eta) {
-    return value_of(eta) >= 0.0 ? square(eta) : T(NAN);
+  template <class Eta>
+  static Expanded<Eta> real(const Eta& eta) {
+    const double x = value_of(eta) >= 0.0 ? value_of(eta) : NAN;
+    return compose(eta, from_derivatives<order_of<Eta>>(x * x, 2.0 * x, 2.0, 0.0));
   }
 };
 

@@ -35,6 +35,9 @@ class ProfiledGaussian final : public Objective {
   Matrix approximate_hessian() override { return system_.approximate_information(); }
   std::string failure() const override { return failure_; }
 
+  /// theta from the mean squares between and within the levels of each term, the other terms left aside.
+  Vector moment_start() const;
+
   // At the last point.
   double residual_variance() const { return residual_squares_ / effective_rows_; }
   /// Fixed effects of the model's orthogonal columns, and their covariance given theta.

@@ -29,8 +29,7 @@ struct OptimizerReport {
   Vector point;
   double value = 0.0;
   Vector gradient;
-  Matrix inverse_hessian;      ///< the quasi-Newton approximation at the end
-  double expected_gain = 0.0;  ///< 1/2 g' H^-1 g with that approximation
+  double expected_gain = 0.0;  ///< 1/2 g' H^-1 g with the quasi-Newton H
   int iterations = 0;
   int evaluations = 0;
 };

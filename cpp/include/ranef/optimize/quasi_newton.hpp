@@ -1,8 +1,8 @@
 #pragma once
 // BFGS with a weak Wolfe line search (Nocedal and Wright 2006, chapters 3 and 6).
 //
-// The first inverse Hessian comes from the objective's own approximation, so that the first step already has the
-// right scale in every direction. Convergence is judged by the gain in log-likelihood that a Newton step predicts,
+// Limited-memory BFGS, whose initial Hessian at every iteration is the objective's own approximation at the current
+// point (for variances an information matrix, which follows their scale). Convergence is judged by the gain in log-likelihood that a Newton step predicts,
 // an absolute number that means the same for every model and every amount of data.
 
 #include "ranef/objective/objective.hpp"

@@ -23,7 +23,7 @@ inline constexpr int kStirlingTerms = 10;
 
 /// B_2k / (2k (2k - 1)).
 inline constexpr std::array<double, kStirlingTerms> stirling_series = {
-    1.0 / 12.0,      -1.0 / 360.0, 1.0 / 1260.0,       -1.0 / 1680.0,      1.0 / 1188.0,
+    1.0 / 12.0,        -1.0 / 360.0, 1.0 / 1260.0,       -1.0 / 1680.0,      1.0 / 1188.0,
     -691.0 / 360360.0, 1.0 / 156.0,  -3617.0 / 122400.0, 43867.0 / 244188.0, -174611.0 / 125400.0};
 
 /// Coefficients of the j-th Taylor coefficient of S: (-1)^j binomial(2k - 2 + j, j) c_k.

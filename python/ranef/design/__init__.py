@@ -1,0 +1,1 @@
+"""Designs: a table and a parsed formula to the matrices that the core computes with."""

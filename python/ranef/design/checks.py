@@ -1,0 +1,55 @@
+"""Designs whose parameters no data could tell apart, named before any fitting."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ranef.design.design import Design, RandomDesign
+from ranef.errors import DataError
+
+
+def check_identifiable(design: Design, family_name: str) -> None:
+    """A gaussian residual of constant variance must be distinguishable from everything else in the model.
+
+    Raises
+    ------
+    DataError
+        If, without weights, a random term has a level (or a cell) of its own in every row, so that only the sum of
+        its variance and the residual's is determined, or if as many coefficients as rows leave no residual at all.
+    """
+    if family_name != "gaussian" or not _constant_residual(design):
+        return
+    n_rows = design.n_rows
+    coefficients = len(design.predictors[0].fixed.names)
+    if coefficients >= n_rows:
+        raise DataError(
+            f"{coefficients} coefficients fit {n_rows} rows exactly and leave no residual variance: leave terms out"
+        )
+    if design.weights is not None:
+        return
+    for term in design.terms:
+        if term.component == "cond" and _one_cell_a_row(term, n_rows):
+            source = term.spec.term.source
+            raise DataError(
+                f"{source} has a random effect of its own for each of the {n_rows} rows ({len(term.labels)} levels of "
+                f"{term.group!r}), so its variance cannot be told apart from the residual's: leave the term out, "
+                f"or the residual by dispformula='~ 0'"
+            )
+
+
+def _constant_residual(design: Design) -> bool:
+    """Whether the residual variance is one unknown number."""
+    if any(term.component == "disp" for term in design.terms):
+        return False
+    disp = next(p for p in design.predictors if p.component == "disp")
+    return disp.fixed.names == ("Intercept",) and disp.offset is None
+
+
+def _one_cell_a_row(term: RandomDesign, n_rows: int) -> bool:
+    """Whether the term adds a free variance to every row: one row a level, or one row a level's indicator."""
+    if len(term.labels) * len(term.term_names) < n_rows:
+        return False
+    if term.column is not None:
+        cells = term.levels.astype(np.int64) * len(term.term_names) + term.column
+        return term.structure in ("us", "diag", "homdiag") and len(np.unique(cells)) >= n_rows
+    return len(term.labels) >= n_rows and "Intercept" in term.term_names

@@ -1,0 +1,249 @@
+"""Fixed effects: the model matrix of a sum of terms, full rank, and its counterpart for new data."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ranef.design.columns import Codes, Floats
+from ranef.design.design import FixedDesign
+from ranef.design.frame import Table, name_rows
+from ranef.design.plain import PlainSpec, plan
+from ranef.errors import DataError
+from ranef.formula.algebra import Terms
+from ranef.formula.expression import Expression, column_alias, formulaic_name, without_aliases
+from ranef.formula.fixed import model_matrix, rebuild_matrix
+
+CONTRASTS = ("treatment", "sum", "poly", "helmert", "diff", "SAS")
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixSpec:
+    """What new data need to give the same columns.
+
+    Attributes
+    ----------
+    terms : the expanded sum
+    names : names of all columns, dropped ones too
+    plain : the plain specification, None where formulaic has its own
+    formulaic : formulaic's memory, else None
+    levels : levels of each column that is a factor somewhere in the terms
+    """
+
+    terms: Terms
+    names: tuple[str, ...]
+    plain: PlainSpec | None
+    formulaic: Any
+    levels: Mapping[str, pd.Index]
+
+
+@dataclass(frozen=True, slots=True)
+class FixedSpec:
+    """A matrix specification and the places of the columns that were kept."""
+
+    matrix: MatrixSpec
+    kept: tuple[int, ...]
+
+
+def build_fixed(terms: Terms, table: Table, contrasts: Mapping[str, str]) -> FixedDesign:
+    """Fixed effects of one linear predictor.
+
+    Columns that depend linearly on those before them are dropped and named, as R does.
+
+    Raises
+    ------
+    DataError
+        If there are more columns than rows, a factor has one level, or a column is not finite.
+    """
+    matrix, spec = build_matrix(terms, table, contrasts)
+    n_rows, n_columns = matrix.shape
+    if n_columns > n_rows:
+        raise DataError(
+            f"the fixed effects {terms.text!r} have {n_columns} coefficients but the data only {n_rows} rows: "
+            f"leave terms out"
+        )
+    kept = _independent(matrix)
+    if len(kept) < n_columns:
+        matrix = np.asfortranarray(matrix[:, list(kept)])
+    names = tuple(spec.names[k] for k in kept)
+    dropped = tuple(name for k, name in enumerate(spec.names) if k not in set(kept))
+    return FixedDesign(matrix, names, dropped, FixedSpec(spec, kept))
+
+
+def new_fixed(design: FixedDesign, table: Table) -> FixedDesign:
+    """The same columns for new data."""
+    spec: FixedSpec = design.spec
+    matrix = rebuild(spec.matrix, table)
+    if len(spec.kept) < matrix.shape[1]:
+        matrix = np.asfortranarray(matrix[:, list(spec.kept)])
+    return FixedDesign(matrix, design.names, design.dropped, spec)
+
+
+def build_matrix(terms: Terms, table: Table, contrasts: Mapping[str, str]) -> tuple[Floats, MatrixSpec]:
+    """Model matrix (n, p) of the terms, float64 in Fortran order, dependent columns included."""
+    levels = _factor_levels(terms, table)
+    bare = {factor.variables[0] for factor in terms.factors if factor.is_name}
+    coded = {name: kind for name, kind in contrasts.items() if name in bare}
+    plain = None if coded else plan(terms, levels.get)
+    if plain is not None:
+        spec = MatrixSpec(terms, plain.names, plain, None, levels)
+        matrix = plain.matrix(table.n_rows, *_readers(table))
+    else:
+        matrix, names, memory = model_matrix(_coded_text(terms, coded), _formulaic_frame(terms, table, levels))
+        spec = MatrixSpec(terms, _plain_names(names, coded), None, memory, levels)
+    _check_finite(matrix, spec.names, table)
+    return matrix, spec
+
+
+def rebuild(spec: MatrixSpec, table: Table) -> Floats:
+    """The model matrix of new data.
+
+    Raises
+    ------
+    DataError
+        If a factor has a level that the fitted data did not have.
+    """
+    _check_levels(spec.levels, table)
+    if spec.plain is not None:
+        matrix = spec.plain.matrix(table.n_rows, *_readers(table))
+    else:
+        matrix = rebuild_matrix(spec.formulaic, _formulaic_frame(spec.terms, table, spec.levels))
+    _check_finite(matrix, spec.names, table)
+    return matrix
+
+
+def check_contrasts(contrasts: Mapping[str, str] | None, variables: Collection[str], table: Table) -> dict[str, str]:
+    """Contrasts by column, as formulaic names them; R's names (``contr.sum``) are read too.
+
+    Raises
+    ------
+    DataError
+        If a contrast is unknown, or its column is no factor among the `variables` of the formulas.
+    """
+    result: dict[str, str] = {}
+    for name, given in (contrasts or {}).items():
+        kind = str(given).removeprefix("contr.")
+        kind = next((c for c in CONTRASTS if c.lower() == kind.lower()), kind)
+        if kind not in CONTRASTS:
+            close = difflib.get_close_matches(kind, CONTRASTS, n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise DataError(f"there are no contrasts {given!r} (for {name!r}); {hint}offered: {', '.join(CONTRASTS)}")
+        if name not in variables:
+            raise DataError(f"contrasts are given for {name!r}, which no formula uses")
+        if not table[name].is_factor:
+            raise DataError(f"contrasts are given for {name!r}, which is numeric: write C({name}, contr.{kind})")
+        if kind != "treatment":
+            result[name] = kind
+    return result
+
+
+def _readers(table: Table) -> Any:
+    def numbers(name: str) -> Floats:
+        return table[name].numbers()
+
+    def codes(name: str, labels: pd.Index) -> Codes:
+        return table[name].codes_in(labels)
+
+    return numbers, codes
+
+
+def _factor_levels(terms: Terms, table: Table) -> dict[str, pd.Index]:
+    """Levels of the columns that are factors, by themselves or inside ``factor(...)``."""
+    levels: dict[str, pd.Index] = {}
+    for factor in terms.factors:
+        for name in factor.variables:
+            if name in levels or not (table[name].is_factor or name in factor.factor_variables):
+                continue
+            levels[name] = table[name].factor()[1]
+            _check_factor(name, levels[name], table.n_rows, factor)
+    return levels
+
+
+def _check_factor(name: str, levels: pd.Index, n_rows: int, factor: Expression) -> None:
+    if isinstance(levels, (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex)):
+        raise DataError(f"column {name!r} holds dates or times; make it numeric, for example days since the first")
+    if len(levels) < 2:
+        only = repr(str(levels[0])) if len(levels) else "no value"
+        raise DataError(
+            f"factor {name!r} (term {factor.source!r}) has one level, {only}, in the {n_rows} rows used: "
+            f"it has no contrast, leave it out"
+        )
+
+
+def _check_levels(levels: Mapping[str, pd.Index], table: Table) -> None:
+    for name, known in levels.items():
+        unseen = np.flatnonzero(table[name].codes_in(known) < 0)
+        if unseen.size:
+            raise DataError(unseen_levels(name, table, unseen, known))
+
+
+def unseen_levels(name: str, table: Table, unseen: Any, known: pd.Index) -> str:
+    """Message: which level of which column in which rows the fitted data did not have."""
+    codes, labels = table[name].factor()
+    new = [str(labels[c]) for c in dict.fromkeys(codes[unseen].tolist())]
+    shown = ", ".join(repr(level) for level in new[:5]) + (", ..." if len(new) > 5 else "")
+    had = ", ".join(repr(str(level)) for level in known[:10]) + (", ..." if len(known) > 10 else "")
+    return f"column {name!r} has {shown} in {name_rows(table.index, unseen)}; the fitted data had the levels {had}"
+
+
+def _formulaic_frame(terms: Terms, table: Table, levels: Mapping[str, pd.Index]) -> pd.DataFrame:
+    """The columns as formulaic should see them: categoricals, float64, and integers inside ``factor(...)``."""
+    frame: dict[str, Any] = {}
+    for name in terms.variables:
+        column = table[name]
+        key = column_alias(name)
+        if column.is_factor:
+            frame[key] = pd.Categorical.from_codes(column.codes_in(levels[name]), categories=levels[name])
+        elif name in levels and pd.api.types.is_integer_dtype(levels[name].dtype):
+            frame[key] = column.values.astype(np.int64)
+        elif column.values.dtype == np.bool_:
+            frame[key] = column.values
+        else:
+            frame[key] = column.numbers()
+    return pd.DataFrame(frame, index=pd.RangeIndex(table.n_rows))
+
+
+def _coded_text(terms: Terms, contrasts: Mapping[str, str]) -> str:
+    """The sum, with ``C(spp, contr.sum)`` in place of ``spp``."""
+    coded = {formulaic_name(name): _coded(name, kind) for name, kind in contrasts.items()}
+    texts = [[factor.formulaic_text for factor in term] for term in terms.terms]
+    parts = [":".join(coded.get(text, text) for text in factors) for factors in texts]
+    return " + ".join(["1" if terms.intercept else "0", *parts])
+
+
+def _coded(name: str, kind: str) -> str:
+    return f"C({formulaic_name(name)}, contr.{kind})"
+
+
+def _plain_names(names: tuple[str, ...], contrasts: Mapping[str, str]) -> tuple[str, ...]:
+    """``C(spp, contr.sum)[S.a]`` to ``spp[S.a]``."""
+    for name, kind in contrasts.items():
+        names = tuple(label.replace(without_aliases(_coded(name, kind)), name) for label in names)
+    return names
+
+
+def _check_finite(matrix: Floats, names: tuple[str, ...], table: Table) -> None:
+    # A sum is finite only if every entry is (or, rarely, finite entries overflow, and the closer look clears them).
+    if np.isfinite(matrix.sum()):
+        return
+    for k, name in enumerate(names):
+        wrong = np.flatnonzero(~np.isfinite(matrix[:, k]))
+        if wrong.size:
+            raise DataError(
+                f"the term {name!r} is {matrix[wrong[0], k]} in {name_rows(table.index, wrong)}: "
+                f"fix or leave out these rows"
+            )
+
+
+def _independent(matrix: Floats) -> tuple[int, ...]:
+    """Columns that do not depend on those before them; a single column needs no decomposition."""
+    if matrix.shape[1] <= 1:
+        return tuple(k for k in range(matrix.shape[1]) if matrix[:, k].any())
+    from ranef._core import independent_columns
+
+    return tuple(int(k) for k in independent_columns(matrix))

@@ -1,0 +1,68 @@
+"""Every error and warning of the package: what is wrong, where, and what to do.
+
+All errors descend from ``RanefError``; those about wrong input are ``ValueError`` too, so that code which knows
+nothing of this package can still catch them.
+"""
+
+from __future__ import annotations
+
+
+class RanefError(Exception):
+    """Base of all errors of this package."""
+
+
+class FormulaError(RanefError, ValueError):
+    """A formula that cannot be read.
+
+    Parameters
+    ----------
+    message : what is wrong and what to do
+    formula : the whole formula, shown below the message
+    position : index of the offending character, marked by a caret
+    """
+
+    def __init__(self, message: str, formula: str | None = None, position: int | None = None) -> None:
+        self.message = message
+        self.formula = formula
+        self.position = position
+        super().__init__(message + _pointer(formula, position))
+
+    def __reduce__(self) -> tuple[type[FormulaError], tuple[str, str | None, int | None]]:
+        return type(self), (self.message, self.formula, self.position)
+
+
+class DataError(RanefError, ValueError):
+    """Data that the model cannot be fitted to or predicted for."""
+
+
+class FamilyError(RanefError, ValueError):
+    """A family or link that does not exist, or that does not allow what was asked."""
+
+
+class NotAvailableError(RanefError, NotImplementedError):
+    """Something planned that this version does not offer."""
+
+
+class ConvergenceError(RanefError, RuntimeError):
+    """A fit that did not arrive at an optimum and has no usable answer."""
+
+
+class RanefWarning(UserWarning):
+    """Base of all warnings of this package."""
+
+
+class ConvergenceWarning(RanefWarning):
+    """A fit whose optimum is in doubt; says which parameter, and the remedy."""
+
+
+class DesignWarning(RanefWarning):
+    """A design that was changed or is fragile: dropped columns, separated levels."""
+
+
+def _pointer(formula: str | None, position: int | None) -> str:
+    if formula is None:
+        return ""
+    flat = formula.replace("\n", " ").replace("\t", " ")
+    if position is None:
+        return f"\n  {flat}"
+    return f"\n  {flat}\n  {' ' * position}^"

@@ -1,0 +1,78 @@
+"""What a fit found, as plain frozen arrays: the truth every table and prediction is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranef import _core
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Parameters, modes and certificate of one fit.
+
+    Attributes
+    ----------
+    values : all parameters, in the order of the model's parameter table
+    loglik : log-likelihood (or REML criterion) at `values`
+    beta : fixed effects of every predictor, in the core's order
+    beta_vcov : joint covariance of all fixed effects, predictors one after the other
+    modes : per random term (levels, effects): conditional modes on the linear predictor's scale
+    eta : linear predictors (n,) of the rows that entered the fit
+    converged, reason, iterations, evaluations, inner_iterations : how the optimiser ended
+    gradient : of the negative log-likelihood in the directions that the optimiser moved in
+    expected_gain : log-likelihood still to be gained, predicted from gradient and curvature
+    singular : whether some variance is zero
+    at_zero : places in `values` of zero standard deviations, and of what they leave undetermined
+    at_bound : places in `values` of parameters at the end of their range
+    """
+
+    values: Floats
+    loglik: float
+    beta: tuple[Floats, ...]
+    beta_vcov: Floats
+    modes: tuple[Floats, ...]
+    eta: tuple[Floats, ...]
+    converged: bool
+    reason: str
+    iterations: int
+    evaluations: int
+    inner_iterations: int
+    gradient: Floats
+    expected_gain: float
+    singular: bool
+    at_zero: tuple[int, ...]
+    at_bound: tuple[int, ...]
+
+
+def estimate_from_core(result: _core.FitResult) -> Estimate:
+    """Read the core's result, once."""
+    return Estimate(
+        values=_read_only(result.values),
+        loglik=float(result.loglik),
+        beta=tuple(_read_only(b) for b in result.beta),
+        beta_vcov=_read_only(result.beta_vcov),
+        modes=tuple(_read_only(m) for m in result.modes),
+        eta=tuple(_read_only(e) for e in result.eta),
+        converged=bool(result.converged),
+        reason=str(result.reason),
+        iterations=int(result.iterations),
+        evaluations=int(result.evaluations),
+        inner_iterations=int(result.inner_iterations),
+        gradient=_read_only(result.gradient),
+        expected_gain=float(result.expected_gain),
+        singular=bool(result.singular),
+        at_zero=tuple(int(i) for i in result.at_zero),
+        at_bound=tuple(int(i) for i in result.at_bound),
+    )
+
+
+def _read_only(array: Floats) -> Floats:
+    values = np.asarray(array, dtype=np.float64)
+    values.setflags(write=False)
+    return values

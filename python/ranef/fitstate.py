@@ -1,0 +1,266 @@
+"""`FitState`: what a fitted model is, its facts, and what inference needs, computed when first asked for."""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranef import _core, convergence, refitting, summary
+from ranef.assemble import component_index
+from ranef.design.design import Design
+from ranef.errors import DataError
+from ranef.estimate import Estimate
+from ranef.families import Family
+from ranef.fullvcov import full_vcov
+from ranef.parameters import Parameter, coefficient_parameters
+from ranef.uncertainty import Uncertainty, uncertainty_from_core
+from ranef.varcorr import CovarianceBlock, covariance_blocks
+
+if TYPE_CHECKING:
+    from ranef.persist import Stored
+    from ranef.unfitted import Model
+
+Floats = NDArray[np.float64]
+
+
+class FitState:
+    """The facts of a fit; `Fit` adds the reports.
+
+    Parameters
+    ----------
+    model : the model that was fitted
+    estimate : what was found
+    core_result : the core's own record, None after unpickling
+    timings : seconds by stage
+    stored : what a loaded fit knows in place of its data
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        estimate: Estimate,
+        core_result: _core.FitResult | None = None,
+        timings: dict[str, float] | None = None,
+        stored: Stored | None = None,
+    ) -> None:
+        self.model = model
+        self.estimate = estimate
+        self.timings = dict(timings or {})
+        self.timings.setdefault("inference", 0.0)
+        self._core_result = core_result
+        self.stored = stored
+        if core_result is not None:
+            convergence.warn_about(self)
+
+    @property
+    def design(self) -> Design:
+        """Matrices, names, and the memory needed for new data."""
+        return self.model.design
+
+    @property
+    def family(self) -> Family:
+        """Family and link."""
+        return self.model.family
+
+    @property
+    def formula(self) -> str:
+        """Formula of the conditional model."""
+        return self.model.specification.formula
+
+    @property
+    def data(self) -> Any:
+        """The table given to `ranef.fit`; None after `ranef.load`."""
+        return self.model.specification.data
+
+    @property
+    def reml(self) -> bool:
+        """Whether the criterion is REML's."""
+        return self.model.specification.reml
+
+    @property
+    def loglik(self) -> float:
+        """Log-likelihood with all constants; the REML criterion where `reml`."""
+        return self.estimate.loglik
+
+    @property
+    def deviance(self) -> float:
+        """-2 times the log-likelihood."""
+        return -2.0 * self.loglik
+
+    @property
+    def nobs(self) -> int | float:
+        """Number of observations: rows used, or the sum of frequency weights."""
+        count = self.stored.nobs if self.stored is not None else self.model.nobs
+        return int(count) if float(count).is_integer() else count
+
+    @property
+    def row_counts(self) -> tuple[int, int]:
+        """Rows of the data, and those that entered the fit."""
+        if self.stored is not None:
+            return self.stored.row_counts
+        return self.design.kept.size, self.design.n_rows
+
+    @property
+    def df(self) -> int:
+        """Parameters estimated: fixed effects, covariance parameters, dispersion; held ones do not count."""
+        coefficients = sum(p.fixed.matrix.shape[1] for p in self.design.predictors)
+        integrated = coefficients - self.beta_places.size  # REML's, which are no parameters of its criterion
+        return int(np.sum(~self.held)) + integrated
+
+    @property
+    def df_resid(self) -> int | float:
+        """Observations less parameters."""
+        return self.nobs - self.df
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, -2 loglik + 2 df."""
+        return self.deviance + 2.0 * self.df
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, -2 loglik + log(nobs) df."""
+        return self.deviance + float(np.log(self.nobs)) * self.df
+
+    @property
+    def aicc(self) -> float:
+        """AIC corrected for small samples; infinite where df is too large for the correction."""
+        room = self.nobs - self.df - 1
+        return self.aic + 2.0 * self.df * (self.df + 1) / room if room > 0 else float("inf")
+
+    @property
+    def sigma(self) -> float:
+        """Residual standard deviation or dispersion, as R's ``sigma``: NaN where it varies, 1 where there is none."""
+        return summary.constant_sigma(self)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the optimiser reached the optimum, by its certificate."""
+        return self.estimate.converged
+
+    @property
+    def singular(self) -> bool:
+        """Whether some variance is zero or a covariance matrix has not full rank (a valid result)."""
+        return self.estimate.singular or any(block.is_singular for block in self.covariance_blocks)
+
+    @cached_property
+    def outside_count(self) -> int:
+        """How many fixed effects the criterion has no parameter for: those that REML integrates out."""
+        inside = any(p.kind == "beta" and p.owner == 0 for p in self.model.parameter_info)
+        return 0 if inside else len(self.design.predictors[0].fixed.names)
+
+    @cached_property
+    def parameter_info(self) -> tuple[Parameter, ...]:
+        """What each parameter is: the fixed effects that REML integrates out, then the model's parameters."""
+        outside = coefficient_parameters(0, self.design, self.family) if self.outside_count else ()
+        return outside + self.model.parameter_info
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Names of all parameters."""
+        return tuple(p.name for p in self.parameter_info)
+
+    @cached_property
+    def parameter_values(self) -> Floats:
+        """Estimates of all parameters."""
+        outside = self.estimate.beta[0] if self.outside_count else np.zeros(0)
+        return np.concatenate([outside, self.estimate.values])
+
+    @cached_property
+    def parameter_vcov(self) -> Floats:
+        """Covariance of all parameters; NaN for held and undetermined ones."""
+        return self.stored.parameter_vcov if self.stored is not None else full_vcov(self)
+
+    @property
+    def zero_names(self) -> tuple[str, ...]:
+        """Parameters that are zero, or undetermined because a variance is."""
+        return tuple(self.parameter_names[self.outside_count + i] for i in self.estimate.at_zero)
+
+    @cached_property
+    def held(self) -> NDArray[np.bool_]:
+        """Which parameters were held at a given value."""
+        fixed = self.model.specification.fixed or {}
+        return np.array([name in fixed for name in self.parameter_names], dtype=np.bool_)
+
+    @cached_property
+    def beta_places(self) -> NDArray[np.intp]:
+        """Places of the fixed effects of all components in the parameter vector."""
+        return np.flatnonzero([p.kind == "beta" for p in self.parameter_info])
+
+    @property
+    def core_result(self) -> _core.FitResult:
+        """The core's own record of the fit; evaluated again at the estimates after unpickling."""
+        if self._core_result is None:
+            self._core_result = refitting.evaluate_at(self, np.array(self.estimate.values))
+        return self._core_result
+
+    @cached_property
+    def uncertainty(self) -> Uncertainty:
+        """Curvature at the estimates."""
+        if self.stored is not None:
+            return self.stored.uncertainty
+        began = time.perf_counter()
+        result = self.core_result
+        with self.model.computing():
+            made = uncertainty_from_core(self.model.core.curvature(result))
+        self.timings["inference"] += time.perf_counter() - began
+        return made
+
+    @cached_property
+    def fixed_vcov(self) -> Floats:
+        """Joint covariance of the fixed effects of all components."""
+        places = slice(0, self.estimate.beta_vcov.shape[0])
+        return self.coefficient_vcov(places)
+
+    def coefficient_vcov(self, places: slice) -> Floats:
+        """Covariance of some of the fixed effects, all components one after the other.
+
+        The fit's own where it has one. REML's is given the variance parameters, as lme4's, for a profiled gaussian
+        model (which leaves that of log sigma open); for other models their uncertainty is counted.
+        """
+        own = self.estimate.beta_vcov
+        given_only = self.outside_count > 0 and bool(np.isfinite(own).all())
+        if np.isfinite(own[places, places]).all() and not given_only:
+            return own[places, places]
+        all_of_it = self.parameter_vcov[np.ix_(self.beta_places, self.beta_places)]
+        if given_only:
+            return np.asarray(all_of_it[places, places])
+        return np.where(np.isfinite(own), own, all_of_it)[places, places]
+
+    @cached_property
+    def conditional_covariance(self) -> tuple[Floats, ...]:
+        """Per random term (levels, q, q): covariance of its effects given the parameters."""
+        if self.stored is not None:
+            return self.stored.conditional_covariance
+        result = self.core_result
+        with self.model.computing():
+            return tuple(np.asarray(c) for c in self.model.core.conditional_covariance(result))
+
+    @cached_property
+    def covariance_blocks(self) -> tuple[CovarianceBlock, ...]:
+        """Covariance of the effects of each random term."""
+        return covariance_blocks(self.design.terms, self.parameter_info, self.parameter_values)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        state["_core_result"] = None
+        return state
+
+    def predictor_place(self, component: str) -> int:
+        """Place of a component among the linear predictors."""
+        return component_index(self.design.predictors, component)
+
+    def require_data(self, what: str) -> None:
+        """Refuse what cannot be had from a loaded fit.
+
+        Raises
+        ------
+        DataError
+            If the fit holds no data.
+        """
+        if self.design.n_rows == 0:
+            raise DataError(f"{what} needs the data, which a saved file does not hold; fit again, or pickle the fit")

@@ -1,0 +1,212 @@
+"""`ranef.fit`: parse, design, check, call, wrap."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ranef import families
+from ranef.control import Control
+from ranef.design.build import NaAction, build_design
+from ranef.errors import FormulaError, NotAvailableError
+from ranef.families import Family, FamilyConstructor
+from ranef.formula.parse import has_dot, parse_formula
+from ranef.parameters import Values
+from ranef.result import Fit
+from ranef.unfitted import Model, Specification
+
+
+def fit(
+    formula: str,
+    data: Any,
+    *,
+    family: str | Family | FamilyConstructor = "gaussian",
+    ziformula: str | None = None,
+    dispformula: str | None = None,
+    weights: Any = None,
+    offset: Any = None,
+    reml: bool = False,
+    method: str = "laplace",
+    n_agq: int = 1,
+    contrasts: Mapping[str, Any] | None = None,
+    na_action: NaAction = "drop",
+    start: Values | None = None,
+    fixed: Mapping[str, float] | None = None,
+    priors: Mapping[str, Any] | None = None,
+    control: Control | None = None,
+) -> Fit:
+    """Fit a mixed model.
+
+    Parameters
+    ----------
+    formula : str
+        As in lme4 or glmmTMB: ``"y ~ x + (x | g)"``; random terms may be ``us``, ``diag``, ``homdiag``, ``cs`` or
+        ``ar1``.
+    data : pandas, polars or pyarrow table, or dict of arrays
+        Text and categoricals are factors. It is never changed.
+    family : str or Family
+        ``"nbinom2"``, or an object such as ``ranef.families.nbinom2(link="log")``.
+    ziformula : str or None
+        Zero inflation, on the logit scale; None: none.
+    dispformula : str or None
+        Dispersion, on the log scale; None: a constant. ``"~ 0"`` (gaussian): no residual variance to speak of.
+    weights : column name, array or `ranef.weights` object
+        What R means by it: trials of a binomial proportion, precision of a gaussian response, else a multiplier of
+        the log-likelihood.
+    offset : column name, array or expression
+        Added to the conditional linear predictor.
+    reml : bool
+        Restricted maximum likelihood instead of maximum likelihood.
+    method : ``"laplace"``
+    n_agq : 1
+    contrasts : dict
+        Per factor, ``"treatment"`` (the default), ``"sum"`` ...
+    na_action : ``"drop"`` or ``"raise"``
+        What to do about rows with missing values.
+    start : dict, Series or array
+        Starting values by parameter name (see `Model.parameters`); the rest as usual.
+    fixed : dict
+        Parameters held at a value, by name; they do not count as estimated.
+    priors : None
+    control : Control
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    FormulaError, DataError, FamilyError
+        If something in the arguments is wrong: which term, column or row, and what to do.
+    NotAvailableError
+        For what a later version will offer.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If no optimum could be certified.
+
+    Examples
+    --------
+    >>> import ranef
+    >>> fit = ranef.fit("count ~ cover + (1 | pond)", ranef.demo_data(), family="nbinom2")
+    >>> fit.nobs
+    240
+    """
+    return model(
+        formula,
+        data,
+        family=family,
+        ziformula=ziformula,
+        dispformula=dispformula,
+        weights=weights,
+        offset=offset,
+        reml=reml,
+        method=method,
+        n_agq=n_agq,
+        contrasts=contrasts,
+        na_action=na_action,
+        start=start,
+        fixed=fixed,
+        priors=priors,
+        control=control,
+    ).fit()
+
+
+def model(
+    formula: str,
+    data: Any,
+    *,
+    family: str | Family | FamilyConstructor = "gaussian",
+    ziformula: str | None = None,
+    dispformula: str | None = None,
+    weights: Any = None,
+    offset: Any = None,
+    reml: bool = False,
+    method: str = "laplace",
+    n_agq: int = 1,
+    contrasts: Mapping[str, Any] | None = None,
+    na_action: NaAction = "drop",
+    start: Values | None = None,
+    fixed: Mapping[str, float] | None = None,
+    priors: Mapping[str, Any] | None = None,
+    control: Control | None = None,
+) -> Model:
+    """The model without fitting it: parameter names, starting values, log-likelihood; arguments as for `fit`.
+
+    Returns
+    -------
+    Model
+
+    Examples
+    --------
+    >>> import ranef
+    >>> model = ranef.model("count ~ cover + (1 | pond)", ranef.demo_data(), family="nbinom2")
+    >>> list(model.parameters.index)
+    ['Intercept', 'cover', 'log_phi', 'sd(Intercept|pond)']
+    """
+    refuse_what_is_planned(method, n_agq, priors)
+    specification = Specification(
+        formula=formula,
+        data=data,
+        family=families.resolve(family),
+        ziformula=ziformula,
+        dispformula=dispformula,
+        weights=weights,
+        offset=offset,
+        reml=bool(reml),
+        contrasts=contrasts,
+        na_action=na_action,
+        start=start,
+        fixed=fixed,
+        control=Control() if control is None else control,
+    )
+    return design_model(specification)
+
+
+def refuse_what_is_planned(method: str, n_agq: int, priors: Mapping[str, Any] | None) -> None:
+    """Clear errors for arguments whose meaning is fixed but which a later version brings.
+
+    Raises
+    ------
+    NotAvailableError
+        For ``method="agq"``, ``method="pql"``, ``n_agq > 1`` and priors.
+    ValueError
+        For any other method.
+    """
+    if method not in ("laplace", "agq", "pql"):
+        raise ValueError(f"method must be 'laplace' ('agq' and 'pql' come later), got {method!r}")
+    if method != "laplace":
+        raise NotAvailableError(f"method={method!r} comes in a later version; method='laplace' is available")
+    if n_agq != 1:
+        raise NotAvailableError(f"n_agq={n_agq} (adaptive quadrature) comes in a later version; use n_agq=1 (Laplace)")
+    if priors:
+        raise NotAvailableError("priors come in a later version; hold a parameter at a value with fixed=")
+
+
+def design_model(specification: Specification) -> Model:
+    """Read formulas and data into matrices."""
+    began = time.perf_counter()
+    parse_ahead(specification.formula)
+    parsed = time.perf_counter()
+    design = build_design(
+        specification.formula,
+        specification.data,
+        family=specification.family,
+        ziformula=specification.ziformula,
+        dispformula=specification.dispformula,
+        weights=specification.weights,
+        offset=specification.offset,
+        contrasts=specification.contrasts,
+        na_action=specification.na_action,
+    )
+    return Model(specification, design, {"parse": parsed - began, "design": time.perf_counter() - parsed})
+
+
+def parse_ahead(formula: str) -> None:
+    """Parse the formula (the parser remembers it), unless a ``.`` in it waits for the columns of the data."""
+    if not isinstance(formula, str):
+        raise FormulaError(f"formula must be text such as 'y ~ x + (x | g)', got {formula!r}")
+    if not has_dot(formula):
+        parse_formula(formula)

@@ -1,0 +1,1 @@
+"""Formulas: characters to tokens, tokens to the parts of a model."""

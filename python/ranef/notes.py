@@ -1,0 +1,66 @@
+"""What a reader of a fit must know beside its numbers: weights, rows and columns left out, zero variances."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ranef.assemble import COMPONENT_TITLES
+
+if TYPE_CHECKING:
+    from ranef.result import Fit
+
+_WEIGHT_MEANINGS = {
+    "trials": "numbers of trials of a binomial proportion",
+    "precision": "precisions, Var = sigma^2 / w",
+    "frequency": "frequencies; the number of observations is their sum",
+    "likelihood": "multipliers of each row's log-likelihood",
+}
+
+
+def notes(fit: Fit) -> list[str]:
+    """The remarks of a summary, each one sentence."""
+    remarks = [_weights_note(fit), _dropped_rows_note(fit), *_dropped_columns_notes(fit), _held_note(fit)]
+    remarks += [_singular_note(fit), _convergence_note(fit)]
+    return [remark for remark in remarks if remark]
+
+
+def _weights_note(fit: Fit) -> str | None:
+    weights = fit.design.weights
+    return None if weights is None else f"weights {weights.name!r} taken as {_WEIGHT_MEANINGS[weights.kind]}"
+
+
+def _dropped_rows_note(fit: Fit) -> str | None:
+    total, used = fit.row_counts
+    if total == used:
+        return None
+    causes = ", ".join(f"{column} ({count})" for column, count in fit.design.dropped_by.items())
+    if not causes:
+        return f"{total - used} of {total} rows left out: their weight is zero"
+    return f"{total - used} of {total} rows left out for missing values in: {causes}"
+
+
+def _dropped_columns_notes(fit: Fit) -> list[str]:
+    return [
+        f"{COMPONENT_TITLES[p.component]} model: left out, being linear combinations of columns before them: "
+        f"{', '.join(p.fixed.dropped)}"
+        for p in fit.design.predictors
+        if p.fixed.dropped
+    ]
+
+
+def _held_note(fit: Fit) -> str | None:
+    held = [name for name, fixed in zip(fit.parameter_names, fit.held, strict=True) if fixed]
+    return f"held at the given value, not estimated: {', '.join(held)}" if held else None
+
+
+def _singular_note(fit: Fit) -> str | None:
+    if not fit.singular:
+        return None
+    zero = fit.zero_names
+    if zero:
+        return f"singular fit: estimated as zero: {', '.join(zero)}"
+    return "singular fit: a covariance matrix of random effects has not full rank (a correlation of 1 or -1)"
+
+
+def _convergence_note(fit: Fit) -> str | None:
+    return None if fit.converged else f"NOT CONVERGED: {fit.estimate.reason}; see diagnose()"

@@ -1,0 +1,120 @@
+"""Fits made from a fit: another response, changed arguments, the same estimates after unpickling."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ranef import _core
+from ranef.errors import DataError
+from ranef.estimate import estimate_from_core
+from ranef.formulas import updated_formula, updated_one_sided
+
+if TYPE_CHECKING:
+    from ranef.fitstate import FitState
+    from ranef.result import Fit
+
+Floats = NDArray[np.float64]
+
+
+def refit(fit: Fit, y: ArrayLike) -> Fit:
+    """The same model for the response `y`; see `Fit.refit`."""
+    from ranef.result import Fit as FitClass
+    from ranef.unfitted import Model
+
+    fit.require_data("refit()")
+    response = checked_response(fit, np.asarray(y, dtype=np.float64))
+    began = time.perf_counter()
+    start = None if fit.singular else np.asarray(fit.estimate.values)
+    options = fit.model.specification.control.options()
+    with fit.model.computing():
+        result = fit.model.core.refit(response, options, start)
+    timings = {"parse": 0.0, "design": 0.0, "fit": time.perf_counter() - began}
+    design = dataclasses.replace(fit.design, response=dataclasses.replace(fit.design.response, values=response))
+    model = Model(fit.model.specification, design, timings, parameter_info=fit.parameter_info)
+    return FitClass(model, estimate_from_core(result), core_result=result, timings=timings)
+
+
+def checked_response(fit: Fit, y: Floats) -> Floats:
+    """A response of the rows that entered the fit, from one value for each of them or for each row of the data.
+
+    Raises
+    ------
+    DataError
+        For a wrong length, missing values, or values outside the family's support.
+    """
+    kept = fit.design.kept
+    if y.ndim != 1 or y.size not in (fit.design.n_rows, kept.size):
+        raise DataError(
+            f"y has shape {y.shape}; refit needs one value for each of the {fit.design.n_rows} rows that entered the "
+            f"fit, or for each of the {kept.size} rows of the data"
+        )
+    used = y if y.size == fit.design.n_rows else y[kept]
+    bad = np.flatnonzero(~np.isfinite(used))
+    if bad.size:
+        row = fit.design.index[np.flatnonzero(kept)[bad[0]]]
+        raise DataError(f"y is {used[bad[0]]} in row {row!r}: refit needs a finite response in every row of the fit")
+    check_support(fit, used)
+    return np.ascontiguousarray(used)
+
+
+def check_support(fit: Fit, y: Floats) -> None:
+    """Refuse a response that the family cannot have: its log-likelihood is not finite there.
+
+    Raises
+    ------
+    DataError
+        Naming the first offending row and value.
+    """
+    likelihood = fit.family.likelihood(any(p.component == "zi" for p in fit.design.predictors))
+    whole = fit.family.is_count or fit.family.has_trials
+    logs = likelihood.loglik(y, list(fit.estimate.eta), fit.design.response.trials)
+    outside = ~np.isfinite(logs)
+    if whole:
+        outside |= y != np.floor(y)
+    if outside.any():
+        place = int(np.flatnonzero(outside)[0])
+        row = fit.design.index[np.flatnonzero(fit.design.kept)[place]]
+        raise DataError(
+            f"y is {y[place]:g} in row {row!r}, outside the support of {fit.family.name}: {fit.family.support}"
+        )
+
+
+def evaluate_at(fit: FitState, values: Floats) -> _core.FitResult:
+    """The core's record of the model with all parameters held at `values`."""
+    held = np.ones(values.size, dtype=np.bool_)
+    options = fit.model.specification.control.options()
+    with fit.model.computing():
+        return fit.model.core.fit(options, values, held, None)
+
+
+def update(fit: Fit, formula: str | None, changes: Mapping[str, Any]) -> Fit:
+    """Fit again with changed arguments; see `Fit.update`."""
+    from ranef.fitting import fit as fit_function
+
+    specification = fit.model.specification
+    if "data" not in changes:
+        fit.require_data("update()")
+    arguments: dict[str, Any] = {
+        field.name: getattr(specification, field.name) for field in dataclasses.fields(specification)
+    }
+    for name, value in changes.items():
+        if name not in arguments:
+            close = difflib.get_close_matches(name, arguments, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else f"; it takes: {', '.join(arguments)}"
+            raise TypeError(f"update() has no argument {name!r}{hint}")
+        arguments[name] = value
+    arguments["start"] = changes.get("start")
+    if formula is not None:
+        arguments["formula"] = updated_formula(specification.formula, formula)
+    for name in ("ziformula", "dispformula"):
+        if isinstance(changes.get(name), str) and getattr(specification, name):
+            arguments[name] = updated_one_sided(getattr(specification, name), changes[name])
+    text, data = arguments.pop("formula"), arguments.pop("data")
+    return fit_function(text, data, **arguments)

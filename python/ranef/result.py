@@ -1,0 +1,236 @@
+"""`Fit`: a fitted model. Its methods check arguments and hand over to the module of their subject."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from ranef import diagnose, intervals, persist, predict, refitting, residuals, simulate, summary, tables
+from ranef.fitstate import FitState
+from ranef.varcorr import VarCorr
+
+
+class Fit(FitState):
+    """A fitted mixed model; made by `ranef.fit`, `Model.fit` or `ranef.load`. Immutable.
+
+    Attributes
+    ----------
+    model : the model that was fitted
+    timings : seconds spent by stage: ``parse``, ``design``, ``fit``, ``inference``
+
+    Examples
+    --------
+    >>> import ranef
+    >>> fit = ranef.fit("count ~ cover + (1 | pond)", ranef.demo_data(), family="poisson")
+    >>> fit.converged
+    True
+    >>> fit.df
+    3
+    """
+
+    def parameters(self) -> pd.DataFrame:
+        """Every parameter: ``component``, ``kind``, ``group``, ``estimate``, ``std_error``, ``fixed``, by name."""
+        return tables.parameter_table(self)
+
+    def summary(self) -> summary.Summary:
+        """The report that R users know; prints as text, shows as HTML in a notebook."""
+        return summary.Summary(self)
+
+    def __repr__(self) -> str:
+        return f"<ranef.Fit {self.formula!r}, {self.family}, loglik {self.loglik:.4f}, df {self.df}, nobs {self.nobs}>"
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+    def glance(self) -> pd.DataFrame:
+        """One row: nobs, sigma, loglik, aic, aicc, bic, deviance, df, df_resid, family, link, converged, singular."""
+        return tables.glance(self)
+
+    def tidy(
+        self,
+        effects: tables.Effects = "fixed",
+        *,
+        conf_int: bool = False,
+        conf_level: float = 0.95,
+        exponentiate: bool = False,
+    ) -> pd.DataFrame:
+        """Estimates as a table, one row each.
+
+        Parameters
+        ----------
+        effects : ``"fixed"`` (coefficients), ``"ran_pars"`` (standard deviations, correlations, constant dispersion)
+            or ``"ran_vals"`` (conditional modes)
+        conf_int : bool
+            Adds Wald intervals, of variance parameters on the log or Fisher scale and mapped back.
+        conf_level : float
+            Probability of the intervals.
+        exponentiate : bool
+            exp of coefficients and intervals (odds ratios, rate ratios), standard errors by the delta method.
+
+        Returns
+        -------
+        DataFrame with columns ``component`` (``cond``, ``zi``, ``disp``), ``group`` and ``level`` where they apply,
+        ``term``, ``estimate``, ``std_error``, ``statistic``, ``p_value``, ``conf_low``, ``conf_high``.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ cover + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> list(fit.tidy()["term"])
+        ['Intercept', 'cover']
+        """
+        return tables.tidy(self, effects, conf_int, conf_level, exponentiate)
+
+    def fixef(self, component: str = "cond") -> pd.Series:
+        """Coefficients of ``"cond"``, ``"zi"`` or ``"disp"``, by name."""
+        return tables.fixef(self, component)
+
+    def vcov(self, component: str = "cond", *, full: bool = False) -> pd.DataFrame:
+        """Covariance of a component's coefficients, or (`full`) of all parameters, by name."""
+        return tables.vcov(self, component, full)
+
+    def coef(self) -> dict[str, pd.DataFrame]:
+        """Fixed plus random effects of the conditional model: per grouping factor, levels by coefficients."""
+        return tables.coefficients_by_level(self)
+
+    def ranef(self, component: str = "cond", *, condvar: bool = False) -> dict[str, pd.DataFrame]:
+        """Conditional modes: per grouping factor, levels by effects; `condvar` adds columns ``<effect>_sd``."""
+        return tables.random_effects(self, component, condvar)
+
+    def varcorr(self) -> VarCorr:
+        """Standard deviations and correlations of the random effects."""
+        has_residual = self.family.dispersion_name() == "sigma" and np.isfinite(self.sigma)
+        return VarCorr(self.covariance_blocks, self.sigma if has_residual else None)
+
+    def confint(
+        self, method: str = "wald", parm: str | Sequence[str] | None = None, level: float = 0.95
+    ) -> pd.DataFrame:
+        """Confidence intervals of parameters, by name.
+
+        Parameters
+        ----------
+        method : ``"wald"``
+        parm : parameter name(s) as in `parameters()`; None: all
+        level : probability of the intervals
+
+        Returns
+        -------
+        DataFrame with columns ``estimate``, ``conf_low``, ``conf_high``. Standard deviations get theirs on the log
+        scale, correlations on Fisher's; a standard deviation of zero has none (NaN).
+        """
+        return intervals.confint(self, method, parm, level)
+
+    def diagnose(self) -> diagnose.Diagnosis:
+        """What the fit's certificate says, in words: the guilty parameter and the remedy."""
+        return diagnose.diagnose(self)
+
+    def fitted(self) -> pd.Series:
+        """Fitted means on the response scale, by the data's index; NaN where a row was dropped."""
+        return residuals.fitted(self)
+
+    def residuals(self, type: residuals.ResidualType = "response") -> pd.Series:  # noqa: A002 - R's name for it
+        """Residuals by the data's index; NaN where a row was dropped.
+
+        Parameters
+        ----------
+        type : ``"response"`` y - mean; ``"pearson"`` divided by the response's standard deviation; ``"deviance"``;
+            ``"working"`` divided by the derivative of the mean in the linear predictor
+        """
+        return residuals.residuals(self, type)
+
+    def predict(
+        self,
+        newdata: Any = None,
+        *,
+        type: predict.PredictionType = "response",  # noqa: A002 - R's name for it
+        re_form: str | None = None,
+        se: bool = False,
+        interval: predict.Interval | None = None,
+        level: float = 0.95,
+        allow_new_levels: bool = False,
+        random: Mapping[str, predict.Treatment] | None = None,
+        offset: ArrayLike | None = None,
+    ) -> pd.Series | pd.DataFrame:
+        """Predictions for the fitted rows or for new data.
+
+        Parameters
+        ----------
+        newdata : table with the model's columns, or None
+        type : ``"response"`` mean of the response; ``"link"`` conditional linear predictor; ``"conditional"`` mean
+            without zero inflation; ``"zprob"``, ``"zlink"`` probability of a structural zero and its linear
+            predictor; ``"disp"``, ``"dlink"`` dispersion and its linear predictor
+        re_form : None keeps all random terms, ``"~0"`` none, ``"~ (1 | site)"`` those it names
+        se : adds standard errors, counting the uncertainty of the coefficients, variances and random effects
+        interval : ``"confidence"`` for the mean, ``"prediction"`` for a new observation
+        level : probability of the interval
+        allow_new_levels : whether levels unknown to the fit may occur (their effect is 0, its variance the prior's)
+        random : per grouping factor or term, ``"include"``, ``"zero"`` or ``"integrate"`` (average over its
+            distribution: population-averaged)
+        offset : one number a row of `newdata`, where the fit's offset was an array
+
+        Returns
+        -------
+        Series of estimates, or DataFrame with ``estimate``, ``std_error``, ``conf_low``, ``conf_high``, by the row
+        labels of `newdata` (of the data; NaN where a row was dropped).
+
+        Raises
+        ------
+        DataError
+            If a column is missing or holds levels or values unknown to the fit.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> data = ranef.demo_data()
+        >>> fit = ranef.fit("count ~ cover + (1 | pond)", data, family="poisson")
+        >>> population = fit.predict(data.head(2), re_form="~0")
+        >>> len(population)
+        2
+        """
+        request = predict.Request(type, re_form, se, interval, level, allow_new_levels, dict(random or {}), offset)
+        return predict.predict(self, newdata, request)
+
+    def simulate(self, n: int = 1, seed: int | None = None, re_form: str | None = None) -> pd.DataFrame:
+        """New responses drawn from the fitted model.
+
+        Parameters
+        ----------
+        n : number of data sets
+        seed : of the random numbers; None: different every time
+        re_form : None or ``"~0"`` draws all random effects anew; a formula such as ``"~ (1 | site)"`` keeps the terms
+            it names at their conditional modes
+
+        Returns
+        -------
+        DataFrame (rows of the data, NaN where dropped) with columns ``sim_1`` ... ``sim_n``: counts of successes for
+        a binomial with trials.
+        """
+        return simulate.simulate(self, n, seed, re_form)
+
+    def refit(self, y: ArrayLike) -> Fit:
+        """The same model fitted to another response: an array of as many rows as entered the fit, or as the data have.
+
+        Much faster than a new fit: formulas, design and symbolic work are kept.
+        """
+        return refitting.refit(self, y)
+
+    def update(self, formula: str | None = None, **changes: Any) -> Fit:
+        """Fit again with changed arguments of `ranef.fit`; ``.`` in `formula` stands for the old side.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ cover + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> fit.update(". ~ . - cover").formula
+        'count ~ 1 + (1 | pond)'
+        """
+        return refitting.update(self, formula, changes)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a small file, without the data, from which `ranef.load` makes a fit that predicts."""
+        persist.save(self, path)

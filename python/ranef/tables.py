@@ -1,0 +1,232 @@
+"""Arrays and names of a fit as labelled tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from ranef.assemble import COMPONENTS, component_index
+from ranef.parameters import is_constant
+
+if TYPE_CHECKING:
+    from ranef.result import Fit
+
+Floats = NDArray[np.float64]
+Component = Literal["cond", "zi", "disp"]
+Effects = Literal["fixed", "ran_pars", "ran_vals"]
+
+
+def component_slice(fit: Fit, component: str) -> slice:
+    """Where a component's coefficients stand in the joint vector of all fixed effects."""
+    place = component_index(fit.design.predictors, component)
+    sizes = [len(p.fixed.names) for p in fit.design.predictors]
+    start = sum(sizes[:place])
+    return slice(start, start + sizes[place])
+
+
+def components(fit: Fit) -> list[str]:
+    """Components of the model in the order of reports."""
+    present = {p.component for p in fit.design.predictors}
+    return [c for c in COMPONENTS if c in present]
+
+
+def coefficient_names(fit: Fit, component: str) -> tuple[str, ...]:
+    """Coefficient names of a component."""
+    return fit.design.predictors[component_index(fit.design.predictors, component)].fixed.names
+
+
+def fixef(fit: Fit, component: str) -> pd.Series:
+    """Coefficients of one component, by name."""
+    place = component_index(fit.design.predictors, component)
+    names = list(fit.design.predictors[place].fixed.names)
+    return pd.Series(fit.estimate.beta[place].copy(), index=pd.Index(names, name="term"), name="estimate")
+
+
+def vcov(fit: Fit, component: str, full: bool) -> pd.DataFrame:
+    """Covariance matrix of one component's coefficients, or (`full`) of every parameter of the model."""
+    if full:
+        names = list(fit.parameter_names)
+        return pd.DataFrame(fit.parameter_vcov.copy(), index=names, columns=names)
+    where = component_slice(fit, component)
+    names = list(coefficient_names(fit, component))
+    return pd.DataFrame(fit.coefficient_vcov(where).copy(), index=names, columns=names)
+
+
+def has_own_model(fit: Fit, component: str) -> bool:
+    """Whether a component is reported as a table: a constant dispersion is a parameter, not a model."""
+    names = coefficient_names(fit, component)
+    return bool(names) and not (component == "disp" and is_constant(names))
+
+
+def fixed_table(fit: Fit, component: str) -> pd.DataFrame:
+    """Wald table of one component: estimate, std_error, statistic, p_value by term."""
+    estimate = fixef(fit, component)
+    std_error = np.sqrt(np.diag(vcov(fit, component, full=False)))
+    statistic, p_value = wald(estimate.to_numpy(), std_error)
+    return pd.DataFrame(
+        {"estimate": estimate, "std_error": std_error, "statistic": statistic, "p_value": p_value}, index=estimate.index
+    )
+
+
+def wald(estimate: Floats, std_error: Floats) -> tuple[Floats, Floats]:
+    """z = estimate / standard error and its two-sided normal p-value."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = estimate / std_error
+    return z, np.asarray(2.0 * ndtr(-np.abs(z)))
+
+
+def normal_quantile(level: float) -> float:
+    """Half-width of a central interval of probability `level`, in standard errors.
+
+    Raises
+    ------
+    ValueError
+        If the level is not between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"the confidence level must lie between 0 and 1, got {level!r}")
+    return float(ndtri(0.5 + level / 2.0))
+
+
+def tidy(fit: Fit, effects: str, conf_int: bool, conf_level: float, exponentiate: bool) -> pd.DataFrame:
+    """The tidy tables; see `Fit.tidy`."""
+    makers = {"fixed": tidy_fixed, "ran_pars": tidy_ran_pars, "ran_vals": tidy_ran_vals}
+    if effects not in makers:
+        raise ValueError(f"effects must be one of {', '.join(map(repr, makers))}, got {effects!r}")
+    if exponentiate and effects != "fixed":
+        raise ValueError("exponentiate applies to effects='fixed' only: the rest is no log of a ratio")
+    table = makers[effects](fit, normal_quantile(conf_level))
+    if exponentiate:
+        table["estimate"] = np.exp(table["estimate"])
+        table["std_error"] *= table["estimate"]
+        table[["conf_low", "conf_high"]] = np.exp(table[["conf_low", "conf_high"]])
+    return table if conf_int else table.drop(columns=["conf_low", "conf_high"])
+
+
+def tidy_fixed(fit: Fit, half_width: float) -> pd.DataFrame:
+    """Coefficients of every component, in the order of the model matrices."""
+    parts = []
+    for component in components(fit):
+        if not has_own_model(fit, component):
+            continue
+        part = fixed_table(fit, component).reset_index()
+        part.insert(0, "component", component)
+        parts.append(part)
+    table = pd.concat(parts, ignore_index=True) if parts else _empty_fixed()
+    margin = half_width * table["std_error"]
+    return table.assign(conf_low=table["estimate"] - margin, conf_high=table["estimate"] + margin)
+
+
+def _empty_fixed() -> pd.DataFrame:
+    columns = ["estimate", "std_error", "statistic", "p_value"]
+    return pd.DataFrame({"component": [], "term": [], **{c: np.zeros(0) for c in columns}})
+
+
+def tidy_ran_pars(fit: Fit, half_width: float) -> pd.DataFrame:
+    """Standard deviations, correlations and the constant dispersion, with intervals on a sensible scale."""
+    from ranef.intervals import natural_intervals
+
+    table = natural_intervals(fit, half_width)
+    table = table[table["kind"] != "beta"].drop(columns="kind")
+    order = {c: k for k, c in enumerate(COMPONENTS)}
+    return table.sort_values("component", key=lambda c: c.map(order), kind="stable").reset_index(drop=True)
+
+
+def tidy_ran_vals(fit: Fit, half_width: float) -> pd.DataFrame:
+    """Conditional modes with their standard deviations given the parameters."""
+    parts = []
+    for term, modes, covariance in zip(fit.design.terms, fit.estimate.modes, fit.conditional_covariance, strict=True):
+        levels, q = modes.shape
+        part = pd.DataFrame(
+            {
+                "component": term.component,
+                "group": term.group,
+                "level": np.repeat(np.asarray(term.labels, dtype=object), q),
+                "term": np.tile(np.asarray(term.term_names, dtype=object), levels),
+                "estimate": modes.ravel(),
+                "std_error": conditional_sd(covariance).ravel(),
+            }
+        )
+        parts.append(part)
+    columns = ["component", "group", "level", "term", "estimate", "std_error"]
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({c: [] for c in columns})
+    margin = half_width * table["std_error"]
+    return table.assign(conf_low=table["estimate"] - margin, conf_high=table["estimate"] + margin)
+
+
+def conditional_sd(covariance: Floats) -> Floats:
+    """Standard deviations (levels, q) from covariances (levels, q, q)."""
+    return np.asarray(np.sqrt(np.maximum(np.einsum("lqq->lq", covariance), 0.0)))
+
+
+def random_effects(fit: Fit, component: str, condvar: bool) -> dict[str, pd.DataFrame]:
+    """Conditional modes by grouping factor: levels by effects (and their conditional sds)."""
+    component_index(fit.design.predictors, component)
+    tables: dict[str, pd.DataFrame] = {}
+    for place, (term, modes) in enumerate(zip(fit.design.terms, fit.estimate.modes, strict=True)):
+        if term.component != component:
+            continue
+        table = pd.DataFrame(modes.copy(), index=term.labels.rename(term.group), columns=list(term.term_names))
+        if condvar:
+            sds = conditional_sd(fit.conditional_covariance[place])
+            for k, name in enumerate(term.term_names):
+                table[f"{name}_sd"] = sds[:, k]
+        tables[term.group] = _beside(tables.get(term.group), table)
+    return tables
+
+
+def _beside(left: pd.DataFrame | None, right: pd.DataFrame) -> pd.DataFrame:
+    """Several terms of one grouping factor side by side; an effect met again gets ``#2``."""
+    if left is None:
+        return right
+    return left.join(right.rename(columns={c: f"{c}#2" for c in right.columns if c in left.columns}))
+
+
+def coefficients_by_level(fit: Fit) -> dict[str, pd.DataFrame]:
+    """Fixed plus random effects of the conditional model for every level of every grouping factor."""
+    fixed = fixef(fit, "cond")
+    made = {}
+    for group, modes in random_effects(fit, "cond", condvar=False).items():
+        names = [*fixed.index, *(c for c in modes.columns if c not in fixed.index)]
+        base = fixed.reindex(names, fill_value=0.0)
+        made[group] = modes.reindex(columns=names, fill_value=0.0).add(base, axis="columns")
+    return made
+
+
+def glance(fit: Fit) -> pd.DataFrame:
+    """One row of facts."""
+    facts: dict[str, object] = {
+        "nobs": fit.nobs,
+        "sigma": fit.sigma,
+        "loglik": fit.loglik,
+        "aic": fit.aic,
+        "aicc": fit.aicc,
+        "bic": fit.bic,
+        "deviance": fit.deviance,
+        "df": fit.df,
+        "df_resid": fit.df_resid,
+        "family": fit.family.name,
+        "link": fit.family.link,
+        "converged": fit.converged,
+        "singular": fit.singular,
+    }
+    return pd.DataFrame([facts])
+
+
+def parameter_table(fit: Fit) -> pd.DataFrame:
+    """Every parameter with its estimate and standard error."""
+    return pd.DataFrame(
+        {
+            "component": [p.component for p in fit.parameter_info],
+            "kind": [p.kind for p in fit.parameter_info],
+            "group": [p.group for p in fit.parameter_info],
+            "estimate": fit.parameter_values.copy(),
+            "std_error": np.sqrt(np.diag(fit.parameter_vcov)),
+            "fixed": fit.held.copy(),
+        },
+        index=pd.Index(fit.parameter_names, name="parameter"),
+    )

@@ -1,0 +1,230 @@
+"""The model before it is fitted: its parameters by name, its log-likelihood at any of their values."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ranef import _core
+from ranef.assemble import core_model, observations
+from ranef.control import Control
+from ranef.design.build import NaAction
+from ranef.design.design import Design
+from ranef.errors import DataError
+from ranef.estimate import estimate_from_core
+from ranef.families import Family
+from ranef.parameters import Parameter, Values, check_name, name_parameters, values_by_name
+from ranef.progress import print_progress
+from ranef.result import Fit
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """The arguments of `ranef.fit`, as given; what `update` changes."""
+
+    formula: str
+    data: Any = field(repr=False)
+    family: Family
+    ziformula: str | None = None
+    dispformula: str | None = None
+    weights: Any = field(default=None, repr=False)
+    offset: Any = field(default=None, repr=False)
+    reml: bool = False
+    contrasts: Mapping[str, Any] | None = None
+    na_action: NaAction = "drop"
+    start: Values | None = None
+    fixed: Mapping[str, float] | None = None
+    control: Control = field(default_factory=Control)
+
+
+class Model:
+    """A model and its data, not fitted yet; made by `ranef.model`.
+
+    Examples
+    --------
+    >>> import ranef
+    >>> model = ranef.model("count ~ cover + (1 | pond)", ranef.demo_data(), family="poisson")
+    >>> list(model.parameters.index)
+    ['Intercept', 'cover', 'sd(Intercept|pond)']
+    """
+
+    def __init__(
+        self,
+        specification: Specification,
+        design: Design,
+        timings: dict[str, float] | None = None,
+        parameter_info: tuple[Parameter, ...] | None = None,
+    ) -> None:
+        self.specification = specification
+        self.design = design
+        self.timings = dict(timings or {})
+        self._parameter_info = parameter_info
+
+    @property
+    def family(self) -> Family:
+        """Family and link."""
+        return self.specification.family
+
+    @cached_property
+    def core(self) -> _core.Model:
+        """The compiled model.
+
+        Raises
+        ------
+        DataError
+            If the model was loaded from a file, which holds no data.
+        """
+        if self.design.n_rows == 0:
+            raise DataError(
+                "this fit was loaded from a file, and such files hold no data; what needs the data (residuals, "
+                "simulate, refit, update) is available from ranef.fit or a pickled fit"
+            )
+        return core_model(self.design, self.family, self.specification.reml)
+
+    @cached_property
+    def parameter_info(self) -> tuple[Parameter, ...]:
+        """The parameters, in the core's order."""
+        if self._parameter_info is not None:
+            return self._parameter_info
+        return name_parameters(self.core.parameters, self.design, self.family)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Parameter names, in the core's order."""
+        return tuple(p.name for p in self.parameter_info)
+
+    @property
+    def nobs(self) -> float:
+        """Observations: rows used, or the sum of frequency weights."""
+        return observations(self.design)
+
+    @property
+    def parameters(self) -> pd.DataFrame:
+        """The parameters by name.
+
+        Returns
+        -------
+        DataFrame indexed by ``parameter``, with columns ``component``, ``kind`` (``beta``, ``sd``, ``cor``), ``group``,
+        ``start`` (where a fit starts) and ``fixed`` (whether it is held there).
+        """
+        start, held = self.starting_point()
+        columns = {
+            "component": [p.component for p in self.parameter_info],
+            "kind": [p.kind for p in self.parameter_info],
+            "group": [p.group for p in self.parameter_info],
+            "start": start,
+            "fixed": held,
+        }
+        return pd.DataFrame(columns, index=pd.Index(self.names, name="parameter"))
+
+    def starting_point(self) -> tuple[Floats, NDArray[np.bool_]]:
+        """Starting values of all parameters, and which of them are held."""
+        with self.computing():
+            start = np.asarray(self.core.start(), dtype=np.float64).copy()
+        if self.specification.start is not None:
+            start = values_by_name(self.specification.start, self.names, "start", default=start)
+        held = np.zeros(start.size, dtype=np.bool_)
+        for name, value in (self.specification.fixed or {}).items():
+            check_name(name, self.names, "fixed")
+            held[self.names.index(name)] = True
+            start[self.names.index(name)] = float(value)
+        check_admissible(self.parameter_info, start)
+        return start, held
+
+    def loglik(self, values: Values) -> float:
+        """Log-likelihood (REML criterion) at a parameter vector.
+
+        Parameters
+        ----------
+        values : dict or Series by parameter name, or array in the order of `parameters`
+            Coefficients on their linear predictor's scale, standard deviations and correlations as they are.
+
+        Returns
+        -------
+        float, with all constants.
+
+        Raises
+        ------
+        DataError
+            For an unknown or missing name, or a value that no model has (a correlation of 2).
+        """
+        vector = self.vector(values)
+        with self.computing():
+            return float(self.core.loglik(vector))
+
+    def gradient(self, values: Values) -> pd.Series:
+        """Gradient of the log-likelihood in the parameters, by name; `values` as for `loglik`."""
+        vector = self.vector(values)
+        with self.computing():
+            gradient = np.asarray(self.core.gradient(vector), dtype=np.float64)
+        return pd.Series(gradient, index=pd.Index(self.names, name="parameter"), name="gradient")
+
+    def vector(self, values: Values) -> Floats:
+        """A checked parameter vector."""
+        vector = values_by_name(values, self.names, "values")
+        check_admissible(self.parameter_info, vector)
+        return vector
+
+    def fit(self) -> Fit:
+        """Fit the model.
+
+        Returns
+        -------
+        Fit
+
+        Warns
+        -----
+        RanefWarning
+            If the fit did not converge; `Fit.diagnose` says what to do.
+        """
+        began = time.perf_counter()
+        control = self.specification.control
+        start, held = self._explicit_start()
+        with self.computing():
+            result = self.core.fit(control.options(), start, held, progress_callback(control))
+        timings = self.timings | {"fit": time.perf_counter() - began}
+        return Fit(self, estimate_from_core(result), core_result=result, timings=timings)
+
+    def _explicit_start(self) -> tuple[Floats | None, NDArray[np.bool_] | None]:
+        """None where the user asked for nothing: the core then finds its own start."""
+        if self.specification.start is None and not self.specification.fixed:
+            return None, None
+        start, held = self.starting_point()
+        return start, held if held.any() else None
+
+    def computing(self) -> AbstractContextManager[None]:
+        """Inside, the core computes with the threads that `Control` asks for."""
+        return self.specification.control.limited_threads()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "core"}
+
+
+def progress_callback(control: Control) -> Callable[[int, float, float, float], None] | None:
+    """What the optimiser calls after every iteration."""
+    return print_progress if control.verbose else None
+
+
+def check_admissible(parameters: tuple[Parameter, ...], values: Floats) -> None:
+    """Refuse standard deviations below zero and correlations outside [-1, 1].
+
+    Raises
+    ------
+    DataError
+        Naming the parameter and its value.
+    """
+    for parameter, value in zip(parameters, values, strict=True):
+        if parameter.kind == "sd" and value < 0:
+            raise DataError(f"{parameter.name} is {value:g}; a standard deviation is at least 0")
+        if parameter.kind == "cor" and abs(value) > 1:
+            raise DataError(f"{parameter.name} is {value:g}; a correlation lies in [-1, 1]")

@@ -1,0 +1,104 @@
+"""Diagnoses: a sound fit is called sound, planted failures are named with their parameter and remedy."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.reference_cases import load_case
+
+import ranef
+from ranef.separation import infinite_coefficients
+
+
+@pytest.fixture(scope="module")
+def sound():
+    return ranef.fit(**load_case("sleepstudy-ml").arguments())
+
+
+def test_a_sound_fit_is_called_sound(sound):
+    diagnosis = sound.diagnose()
+    assert diagnosis.ok
+    assert str(diagnosis).startswith("The fit is sound.")
+    assert diagnosis.to_frame().empty
+    assert diagnosis.certificate["expected_gain"] < 1e-6
+    assert diagnosis.certificate["smallest_eigenvalue"] > 0
+
+
+def test_an_optimiser_stopped_early_is_reported_with_its_remedy():
+    arguments = load_case("salamanders-zinb2").arguments()
+    with pytest.warns(ranef.ConvergenceWarning, match=r"did not converge.*raise Control\(max_iterations=3\)"):
+        fit = ranef.fit(**arguments, control=ranef.Control(max_iterations=3))
+    assert not fit.converged
+    diagnosis = fit.diagnose()
+    assert not diagnosis.ok
+    assert diagnosis.findings[0].kind == "convergence"
+    assert diagnosis.findings[0].parameters
+    assert "NOT CONVERGED" in str(fit.summary())
+
+
+def test_a_warning_points_at_the_line_of_the_user():
+    arguments = load_case("salamanders-zinb2").arguments()
+    with pytest.warns(ranef.ConvergenceWarning) as caught:
+        ranef.fit(**arguments, control=ranef.Control(max_iterations=2))
+    assert caught[0].filename == __file__
+
+
+def test_a_zero_variance_is_a_remark_and_no_problem():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit = ranef.fit(**load_case("dyestuff2-singular-ml").arguments())
+    diagnosis = fit.diagnose()
+    assert fit.singular
+    assert diagnosis.ok
+    assert diagnosis.findings[0].parameters == ("sd(Intercept|Batch)",)
+    assert "estimated as zero" in str(diagnosis)
+    assert "singular fit: estimated as zero: sd(Intercept|Batch)" in str(fit.summary())
+
+
+def separated_data():
+    rng = np.random.default_rng(3)
+    level = np.repeat(["a", "b", "c"], 40)
+    y = np.where(level == "c", 1, rng.integers(0, 2, 120))
+    return pd.DataFrame({"y": y, "level": level, "g": np.tile(np.arange(12), 10)})
+
+
+def test_a_separated_level_is_named_in_a_warning_and_in_the_diagnosis():
+    with pytest.warns(ranef.ConvergenceWarning, match=r"level\[T.c\] runs to infinity.*merge or leave out"):
+        fit = ranef.fit("y ~ level + (1 | g)", separated_data(), family="binomial")
+    assert np.isfinite(fit.loglik)
+    assert np.isfinite(fit.fixef()).all()
+    guilty = [f for f in fit.diagnose().findings if f.kind == "separation"]
+    assert guilty[0].parameters == ("level[T.c]",)
+
+
+def test_an_unidentified_parameter_is_named():
+    """Two grouping factors with the same groups: only the sum of their variances is determined."""
+    frogs = ranef.demo_data()
+    data = frogs.assign(twin=frogs["pond"].str.replace("P", "Q"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ranef.RanefWarning)
+        fit = ranef.fit("count ~ cover + (1 | pond) + (1 | twin)", data, family="poisson")
+    text = str(fit.diagnose())
+    assert "sd(Intercept|pond)" in text
+    assert "sd(Intercept|twin)" in text
+
+
+def test_a_large_coefficient_of_a_small_unit_is_no_separation():
+    """x'beta is what counts: a covariate in thousandths has a large coefficient and a large error."""
+    x = np.column_stack([np.ones(50), np.linspace(0, 1e-3, 50)])
+    assert infinite_coefficients(x, np.array([0.1, 900.0]), np.diag([0.1, 400.0**2])) == []
+
+
+def test_an_intercept_far_from_the_data_is_no_separation():
+    year = np.linspace(1990, 2020, 40)
+    x = np.column_stack([np.ones(40), year])
+    slope, error = 0.2, 0.05
+    centred = np.array([[0.01, 0.0], [0.0, error**2]])
+    shift = np.array([[1.0, -2005.0], [0.0, 1.0]])
+    assert infinite_coefficients(x, np.array([-401.0, slope]), shift @ centred @ shift.T) == []
+
+
+def test_a_separated_indicator_is_found():
+    x = np.column_stack([np.ones(50), np.arange(50) % 2])
+    assert infinite_coefficients(x, np.array([0.2, 19.0]), np.diag([0.1, 3000.0**2])) == [1]
