@@ -79,9 +79,41 @@ def test_an_unidentified_parameter_is_named():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ranef.RanefWarning)
         fit = ranef.fit("count ~ cover + (1 | pond) + (1 | twin)", data, family="poisson")
-    text = str(fit.diagnose())
-    assert "sd(Intercept|pond)" in text
-    assert "sd(Intercept|twin)" in text
+    diagnosis = fit.diagnose()
+    assert not diagnosis.ok
+    assert diagnosis.findings[0].kind == "flat"
+    assert set(diagnosis.findings[0].parameters) == {"sd(Intercept|pond)", "sd(Intercept|twin)"}
+
+
+def perfect_correlation():
+    rng = np.random.default_rng(1)
+    g, x, b = np.repeat(np.arange(20), 10), rng.normal(size=200), rng.normal(size=20)
+    y = 1 + b[g] * (1 + 0.5 * x) + 0.3 * rng.normal(size=200)
+    return ranef.fit("y ~ x + (x | g)", {"y": y, "x": x, "g": g})
+
+
+def test_a_perfect_correlation_is_a_singular_fit_and_named():
+    fit = perfect_correlation()
+    assert fit.converged
+    assert fit.singular
+    assert fit.diagnose().ok
+    finding = fit.diagnose().findings[0]
+    assert (finding.kind, finding.parameters) == ("singular", ("cor(x,Intercept|g)",))
+    assert "has not full rank" in str(fit.summary())
+
+
+def test_a_start_without_a_likelihood_is_an_error_that_says_what_to_do():
+    frogs = ranef.demo_data()
+    with pytest.raises(
+        ranef.ConvergenceError, match=r"no finite value where the fit starts.*give other starting values"
+    ):
+        ranef.fit("count ~ cover + (1 | pond)", frogs, family="poisson", start={"Intercept": 1e5})
+
+
+def test_a_loaded_fit_gives_the_same_diagnosis(tmp_path):
+    fit = perfect_correlation()
+    fit.save(tmp_path / "fit.ranef")
+    assert str(ranef.load(tmp_path / "fit.ranef").diagnose()) == str(fit.diagnose())
 
 
 def test_a_large_coefficient_of_a_small_unit_is_no_separation():

@@ -26,7 +26,9 @@ def data():
 
 
 CASES = {
-    "slope": ("z ~ x + (x | g)", {}, ["Intercept", "x", "log_sigma", "sd(Intercept|g)", "sd(x|g)", "cor(x,Intercept|g)"]),
+    "slope": (
+        "z ~ x + (x | g)", {}, ["Intercept", "x", "log_sigma", "sd(Intercept|g)", "sd(x|g)", "cor(x,Intercept|g)"],
+    ),
     "components": (
         "y ~ x + (1 | g)",
         {"family": "nbinom2", "ziformula": "~ f + (1 | h)", "dispformula": "~ x"},

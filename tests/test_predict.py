@@ -1,11 +1,13 @@
 """Predictions: types, kept and averaged random effects, standard errors, intervals."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
-from support.reference_cases import load_case
+from support.reference_cases import REFERENCE, load_case
 
 import ranef
 from ranef.refitting import evaluate_at
@@ -117,6 +119,23 @@ def test_population_standard_errors_are_those_of_the_coefficients(slopes, sleeps
     x = np.column_stack([np.ones(5), sleepstudy["Days"].head(5)])
     expected = np.sqrt(np.einsum("ij,jk,ik->i", x, slopes.vcov().to_numpy(), x))
     np.testing.assert_allclose(slopes.predict(sleepstudy.head(5), re_form="~0", se=True)["std_error"], expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [(kind, {"type": kind}) for kind in ("response", "link", "conditional", "zprob", "zlink")]
+    + [("population", {"re_form": "~0"}), ("new_level", {"type": "link", "allow_new_levels": True})],
+)
+def test_standard_errors_of_a_zero_inflated_model_are_those_of_glmmtmb(name, options, zinb, salamanders):
+    """tests/reference/predict: predictions to 1e-4 of a standard error or so, their errors to 0.2 percent."""
+    reference = json.loads((REFERENCE / "predict" / "predict_se.json").read_text())
+    rows = salamanders.iloc[[int(row) - 1 for row in reference["rows"]]]
+    if name == "new_level":
+        rows = rows.assign(site="new")
+    table = zinb.predict(rows, se=True, **options)
+    np.testing.assert_allclose(table["estimate"], reference[name]["fit"], rtol=0, atol=1e-4)
+    # Two optimisers' estimates differ by 1e-4 of a standard error, and the covariances are differenced derivatives.
+    np.testing.assert_allclose(table["std_error"], reference[name]["se"], rtol=2e-3)
 
 
 @pytest.mark.parametrize("reml", [False, True], ids=["ml", "reml"])

@@ -53,13 +53,16 @@ def grouping(formula: str) -> list[str]:
 
 
 def prepare_ranef(job: dict[str, Any], data: pd.DataFrame) -> Callable[[], Answer]:
-    """The fit with the design built, standard errors of the fixed effects included."""
+    """The fit with the design built, standard errors of the fixed effects included.
+
+    A new model each time: its symbolic analysis and cross products belong to the fit.
+    """
     import ranef
 
-    model = ranef.model(job["formula"], data, family=job["family"], ziformula=job["ziformula"])
+    built = ranef.model(job["formula"], data, family=job["family"], ziformula=job["ziformula"])
 
     def fit() -> Answer:
-        result = model.fit()
+        result = ranef.Model(built.specification, built.design).fit()
         result.vcov()
         return {"loglik": result.loglik, "evaluations": result.estimate.evaluations, "converged": result.converged}
 

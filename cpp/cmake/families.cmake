@@ -19,3 +19,8 @@ function(ranef_add_families cpp_dir)
 endfunction()
 
 ranef_add_families("${CMAKE_CURRENT_LIST_DIR}/..")
+
+# Nothing here reads errno; without it the compiler may share and drop calls of exp and log.
+if(NOT MSVC)
+  set_source_files_properties(${RANEF_FAMILY_SOURCES} PROPERTIES COMPILE_OPTIONS "-fno-math-errno")
+endif()

@@ -28,11 +28,10 @@ Index total_columns(const Model& model) {
   return total;
 }
 
-/// The mean size of one unit of a linear predictor in standard errors of one row, inverted: an ordinary scale for its
-/// random effects.
+/// An ordinary scale for random effects in a predictor.
 double ordinary_scale(const FixedEffectsStart& start, int predictor) {
-  const double weight = start.weight[predictor];
-  return std::isfinite(weight) && weight > 1e-12 ? 1.0 / std::sqrt(weight) : 1.0;
+  const double scale = start.scale[predictor];
+  return std::isfinite(scale) && scale > 1e-12 && scale < 1e12 ? scale : 1.0;
 }
 
 Vector starting_point(const Model& model, const ParameterMap& map, const FixedEffectsStart& start, double factor) {

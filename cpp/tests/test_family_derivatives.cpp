@@ -148,12 +148,12 @@ void weights_multiply(const Subject& subject) {
   });
 }
 
-/// Predictors to +-40 (a log mean to +-27, 1e-12 .. 5e11), dispersions 1e-8 .. 1e8, counts to 1e6.
+/// Predictors to +-40, dispersions 1e-8 .. 1e8, counts to 1e6.
 void finite_at_extremes(const Subject& subject) {
   const bool bounded = subject.link == Link::identity || subject.link == Link::inverse || subject.link == Link::sqrt;
   const bool below_zero = subject.link == Link::log && subject.is_proportion();
   std::vector<double> means = {-40.0, -27.0, 27.0, 40.0};
-  if (subject.link == Link::log) means = {-27.0, 13.8};
+  if (subject.link == Link::log) means = {-40.0, -27.0, 13.8, 40.0};
   if (below_zero) means = {-27.0, -1e-8};
   if (bounded)
     means = subject.is_proportion() ? std::vector<double>{1e-12, 1.0 - 1e-12} : std::vector<double>{1e-6, 1e3};

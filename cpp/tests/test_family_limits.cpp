@@ -1,6 +1,7 @@
 // Limits and special cases that tie the families together, and the registry's own rules.
 
 #include <cmath>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -111,6 +112,39 @@ void test_wrappers() {
   });
 }
 
+void test_starts() {
+  run("the predictors from which a fit starts have a finite likelihood and the response's mean", [] {
+    for (const Subject& subject : subjects()) {
+      Rows rows = subject.grid();
+      const auto start = subject.likelihood->start_predictors(rows.block());
+      for (int k = 0; k < subject.predictors(); ++k) {
+        check(std::isfinite(start[std::size_t(k)]), subject.name() + ": predictor");
+        rows.eta[std::size_t(k)].assign(rows.response.size(), start[std::size_t(k)]);
+      }
+      check(std::isfinite(subject.likelihood->value(rows.block())), subject.name() + ": likelihood");
+    }
+  });
+  run("only the plain gaussian with identity link is least squares", [] {
+    for (const Subject& subject : subjects()) {
+      const bool expected = subject.name() == "gaussian(identity)";
+      check(subject.likelihood->is_least_squares() == expected, subject.name());
+    }
+  });
+}
+
+void test_missing_predictors() {
+  run("a missing predictor gives a missing draw and an infinite value, in finite time", [] {
+    for (const Subject& subject : subjects()) {
+      const Rows row = subject.row(subject.responses().back(), NAN, 0.3, -40.0);
+      std::mt19937_64 rng(3);
+      double y = 0.0;
+      subject.likelihood->simulate(row.block(), rng, &y);
+      if (!subject.truncated) check(std::isnan(y), subject.name() + ": draw");
+      check(subject.likelihood->value(row.block()) == HUGE_VAL, subject.name() + ": value");
+    }
+  });
+}
+
 void test_registry() {
   run("every family has a name, a support, links and consistent predictors", [] {
     for (const Subject& subject : subjects()) {
@@ -138,6 +172,8 @@ int main() {
   test_binomial_limit();
   test_large_counts();
   test_wrappers();
+  test_starts();
+  test_missing_predictors();
   test_registry();
   return finish();
 }

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ranef.finding import Finding
+from ranef.parameters import Parameter
 from ranef.separation import separation_findings
 from ranef.uncertainty import Uncertainty
 
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# A log-likelihood this flat (eigenvalue of the scaled Hessian, relative to the largest) says nothing on its direction.
-_FLAT = 1e-9
+# Eigenvalues of the Hessian, relative to the largest, that count as zero: where all are positive, and where some are
+# not and the rounding of differenced derivatives decides the sign.
+_FLAT = 1e-11
+_NOISE = 1e-5
 
 
 class Diagnosis:
@@ -65,7 +68,9 @@ def _shown(value: object) -> str:
 def diagnose(fit: Fit) -> Diagnosis:
     """Everything that can be said of a fit, the curvature at the optimum included."""
     uncertainty = fit.uncertainty
-    findings = [*cheap_findings(fit), *spectrum_findings(fit, uncertainty), *separation_findings(fit)]
+    found = [*convergence_findings(fit), *boundary_findings(fit)]
+    found += [*spectrum_findings(fit, uncertainty), *separation_findings(fit)]
+    findings = tuple(dict.fromkeys(found))
     estimate = fit.estimate
     gradient = np.abs(estimate.gradient)
     eigenvalues = uncertainty.eigenvalues
@@ -75,21 +80,34 @@ def diagnose(fit: Fit) -> Diagnosis:
         "smallest_eigenvalue": float(eigenvalues.min()) if eigenvalues.size else float("nan"),
         "iterations": estimate.iterations,
         "evaluations": estimate.evaluations,
-        "stopped": estimate.reason,
+        "stopped": estimate.stopped,
     }
-    return Diagnosis(tuple(findings), certificate)
+    return Diagnosis(findings, certificate)
 
 
-def cheap_findings(fit: FitState) -> list[Finding]:
-    """Findings that need no further computation."""
-    findings = [] if fit.converged else [_not_converged(fit)]
-    zero = fit.zero_names
+def convergence_findings(fit: FitState) -> list[Finding]:
+    """Why no optimum could be certified; empty where one was."""
+    if fit.converged:
+        return []
+    if fit.estimate.reason == "not_positive_definite":
+        named = [f for f in spectrum_findings(fit, fit.uncertainty) if f.problem]
+        if named:
+            return named
+    return [_not_converged(fit)]
+
+
+def boundary_findings(fit: FitState) -> list[Finding]:
+    """Variances of zero, perfect correlations, parameters at the end of their range: all valid results."""
+    findings = []
+    zero, perfect = fit.zero_names, _perfect_correlations(fit)
     if zero:
         message = f"{', '.join(zero)} estimated as zero: the data show no such variance"
         remedy = "a valid result; leave the term out for a simpler model with the same likelihood"
         findings.append(Finding("singular", False, zero, message, remedy))
     elif fit.singular:
-        findings.append(_perfect_correlation(fit))
+        message = f"a covariance matrix of random effects has not full rank ({', '.join(perfect) or 'see varcorr()'})"
+        remedy = "a valid result; independent effects, (x || g), would be simpler"
+        findings.append(Finding("singular", False, perfect, message, remedy))
     bound = tuple(fit.model.names[i] for i in fit.estimate.at_bound)
     if bound:
         message = f"{', '.join(bound)} reached the end of its range"
@@ -102,7 +120,7 @@ def _not_converged(fit: FitState) -> Finding:
     estimate = fit.estimate
     worst = _steepest(fit)
     message = (
-        f"stopped after {estimate.iterations} iterations ({estimate.reason}) with {estimate.expected_gain:.2g} "
+        f"stopped after {estimate.iterations} iterations ({estimate.stopped}) with {estimate.expected_gain:.2g} "
         f"log-likelihood units still to be gained"
     )
     if worst:
@@ -126,42 +144,49 @@ def _steepest(fit: FitState) -> tuple[str, ...]:
     return (fit.model.names[int(np.argmax(gradient))],) if gradient.any() else ()
 
 
-def _perfect_correlation(fit: FitState) -> Finding:
-    guilty = tuple(
+def _perfect_correlations(fit: FitState) -> tuple[str, ...]:
+    return tuple(
         p.name
         for p, value in zip(fit.parameter_info, fit.parameter_values, strict=True)
         if p.kind == "cor" and abs(value) > 1 - 1e-4
     )
-    message = f"a covariance matrix of random effects has not full rank ({', '.join(guilty) or 'see varcorr()'})"
-    remedy = "a valid result; independent effects, (x || g), would be simpler"
-    return Finding("singular", False, guilty, message, remedy)
 
 
-def spectrum_findings(fit: Fit, uncertainty: Uncertainty) -> list[Finding]:
+def spectrum_findings(fit: FitState, uncertainty: Uncertainty) -> list[Finding]:
     """What the Hessian's spectrum says: directions without information, or with curvature of the wrong sign."""
-    findings = []
-    unidentified = tuple(fit.model.names[i] for i in uncertainty.unidentified)
-    alone = tuple(name for name in unidentified if name not in fit.zero_names)
-    if alone:
-        message = f"the data do not determine {', '.join(alone)}"
-        remedy = "its standard error is not available; leave the parameter out or hold it (fixed=)"
-        findings.append(Finding("flat", not fit.singular, alone, message, remedy))
     eigenvalues = uncertainty.eigenvalues
-    scale = float(np.abs(eigenvalues).max()) if eigenvalues.size else 0.0
+    if not eigenvalues.size:
+        return []
+    scale = float(np.abs(eigenvalues).max())
+    limit = _FLAT if eigenvalues.min() > 0 else _NOISE
+    findings = []
     for place, value in enumerate(eigenvalues):
-        guilty = tuple(n for n in _loadings(fit, uncertainty.eigenvectors[:, place]) if n not in unidentified)
-        if value < -_FLAT * scale:
+        if value > limit * scale:
+            continue
+        guilty = _loadings(fit, uncertainty.eigenvectors[:, place])
+        if value < -limit * scale:
             message = f"the log-likelihood curves upwards along {', '.join(guilty)}: this is no maximum"
             remedy = "fit again from other starting values (start=)"
             findings.append(Finding("not a maximum", True, guilty, message, remedy))
-        elif value < _FLAT * scale and guilty:
-            message = f"the log-likelihood is flat along {', '.join(guilty)}"
-            remedy = "the data cannot tell these apart: leave one out, or rescale the covariate"
+        else:
+            message = f"the log-likelihood is flat along {', '.join(guilty)}: the data do not determine them"
+            remedy = "leave a term out, or hold a parameter at a value (fixed=)"
             findings.append(Finding("flat", True, guilty, message, remedy))
     return findings
 
 
-def _loadings(fit: Fit, vector: Floats) -> list[str]:
-    """Parameters that make up a direction, the largest share first."""
-    weight = np.abs(vector)
-    return [fit.model.names[int(i)] for i in np.argsort(-weight) if weight[i] > 0.3 * weight.max()]
+def _loadings(fit: FitState, vector: Floats) -> tuple[str, ...]:
+    """Parameters that make up a direction, the largest share first, each in the unit of what it multiplies."""
+    weight = np.abs(vector) * np.array([_unit(fit, p) for p in fit.model.parameter_info])
+    return tuple(fit.model.names[int(i)] for i in np.argsort(-weight) if weight[i] > 0.3 * weight.max())
+
+
+def _unit(fit: FitState, parameter: Parameter) -> float:
+    """Root mean square of the column that a coefficient or standard deviation multiplies."""
+    column = np.ones(1)
+    if parameter.kind == "beta":
+        column = fit.design.predictors[parameter.owner].fixed.matrix[:, parameter.row]
+    elif parameter.kind == "sd" and parameter.row >= 0:
+        basis = fit.design.terms[parameter.owner].basis
+        column = column if basis is None else basis[:, parameter.row]
+    return float(np.sqrt(np.mean(column**2))) if column.size else 1.0

@@ -49,6 +49,19 @@ class Estimate:
     at_zero: tuple[int, ...]
     at_bound: tuple[int, ...]
 
+    @property
+    def stopped(self) -> str:
+        """Why the optimiser stopped, in words."""
+        return _REASONS.get(self.reason, self.reason)
+
+
+_REASONS = {
+    "converged": "converged",
+    "stalled": "no step improved further",
+    "max_iterations": "the iterations ran out",
+    "not_positive_definite": "the log-likelihood has no maximum where the optimiser stopped",
+}
+
 
 def estimate_from_core(result: _core.FitResult) -> Estimate:
     """Read the core's result, once."""

@@ -107,9 +107,7 @@ class FitState:
     @property
     def df(self) -> int:
         """Parameters estimated: fixed effects, covariance parameters, dispersion; held ones do not count."""
-        coefficients = sum(p.fixed.matrix.shape[1] for p in self.design.predictors)
-        integrated = coefficients - self.beta_places.size  # REML's, which are no parameters of its criterion
-        return int(np.sum(~self.held)) + integrated
+        return int(np.sum(~self.held))
 
     @property
     def df_resid(self) -> int | float:
@@ -177,8 +175,9 @@ class FitState:
 
     @property
     def zero_names(self) -> tuple[str, ...]:
-        """Parameters that are zero, or undetermined because a variance is."""
-        return tuple(self.parameter_names[self.outside_count + i] for i in self.estimate.at_zero)
+        """Standard deviations that are zero."""
+        places = (self.outside_count + i for i in self.estimate.at_zero)
+        return tuple(self.parameter_names[i] for i in places if self.parameter_info[i].kind == "sd")
 
     @cached_property
     def held(self) -> NDArray[np.bool_]:

@@ -63,4 +63,4 @@ def _singular_note(fit: Fit) -> str | None:
 
 
 def _convergence_note(fit: Fit) -> str | None:
-    return None if fit.converged else f"NOT CONVERGED: {fit.estimate.reason}; see diagnose()"
+    return None if fit.converged else f"NOT CONVERGED: {fit.estimate.stopped}; see diagnose()"

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ranef import _core
-from ranef.errors import DataError
+from ranef.errors import ConvergenceError, DataError
 from ranef.estimate import estimate_from_core
 from ranef.formulas import updated_formula, updated_one_sided
 
@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 def refit(fit: Fit, y: ArrayLike) -> Fit:
     """The same model for the response `y`; see `Fit.refit`."""
     from ranef.result import Fit as FitClass
-    from ranef.unfitted import Model
+    from ranef.unfitted import Model, no_start_message
 
     fit.require_data("refit()")
     response = checked_response(fit, np.asarray(y, dtype=np.float64))
@@ -35,6 +35,8 @@ def refit(fit: Fit, y: ArrayLike) -> Fit:
     options = fit.model.specification.control.options()
     with fit.model.computing():
         result = fit.model.core.refit(response, options, start)
+    if np.size(result.values) == 0:
+        raise ConvergenceError(no_start_message(str(result.reason)))
     timings = {"parse": 0.0, "design": 0.0, "fit": time.perf_counter() - began}
     design = dataclasses.replace(fit.design, response=dataclasses.replace(fit.design.response, values=response))
     model = Model(fit.model.specification, design, timings, parameter_info=fit.parameter_info)

@@ -18,7 +18,7 @@ from ranef.assemble import core_model, observations
 from ranef.control import Control
 from ranef.design.build import NaAction
 from ranef.design.design import Design
-from ranef.errors import DataError
+from ranef.errors import ConvergenceError, DataError
 from ranef.estimate import estimate_from_core
 from ranef.families import Family
 from ranef.parameters import Parameter, Values, check_name, name_parameters, values_by_name
@@ -182,16 +182,23 @@ class Model:
         -------
         Fit
 
+        Raises
+        ------
+        ConvergenceError
+            If the likelihood has no value where the fit starts.
+
         Warns
         -----
-        RanefWarning
-            If the fit did not converge; `Fit.diagnose` says what to do.
+        ConvergenceWarning
+            If no optimum could be certified; `Fit.diagnose` says what to do.
         """
         began = time.perf_counter()
         control = self.specification.control
         start, held = self._explicit_start()
         with self.computing():
             result = self.core.fit(control.options(), start, held, progress_callback(control))
+        if np.size(result.values) == 0:
+            raise ConvergenceError(no_start_message(str(result.reason)))
         timings = self.timings | {"fit": time.perf_counter() - began}
         return Fit(self, estimate_from_core(result), core_result=result, timings=timings)
 
@@ -208,6 +215,14 @@ class Model:
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key != "core"}
+
+
+def no_start_message(reason: str) -> str:
+    """What to say of a fit that could not begin."""
+    return (
+        f"the likelihood has no finite value where the fit starts ({reason}); give other starting values (start=), "
+        f"rescale covariates that are very large, or use a link that keeps the mean in its range"
+    )
 
 
 def progress_callback(control: Control) -> Callable[[int, float, float, float], None] | None:

@@ -21,7 +21,7 @@ struct Expansion {
   double value;
   Vector gradient;
   Matrix hessian;
-  Vector weight;
+  Vector scale;
 };
 
 struct Stacked {
@@ -48,10 +48,11 @@ Expansion expand(const Model& model, const Stacked& stacked, const Vector& beta,
   out.value = model.likelihood().second_order(block, Active::all, gradient.data(), hessian.data(), n);
   out.gradient.resize(beta.size());
   out.hessian.resize(beta.size(), beta.size());
-  out.weight.resize(count);
+  out.scale.resize(count);
   for (int k = 0; k < count; ++k) {
     const Matrix& x = predictors[k].matrix;
-    out.weight[k] = hessian.col(packed_index(k, k)).mean();
+    out.scale[k] = std::sqrt(gradient.col(k).squaredNorm() / static_cast<double>(n)) /
+                   std::abs(hessian.col(packed_index(k, k)).mean());
     out.gradient.segment(stacked.offset[k], x.cols()) = x.transpose() * gradient.col(k);
     for (int l = 0; l <= k; ++l) {
       const Matrix block_kl =
@@ -116,7 +117,7 @@ FixedEffectsStart fit_fixed_effects(const Model& model) {
   FixedEffectsStart out;
   for (std::size_t k = 0; k < model.predictors().size(); ++k)
     out.coefficients.push_back(beta.segment(stacked.offset[k], model.predictors()[k].columns()));
-  out.weight = at.weight;
+  out.scale = at.scale;
   return out;
 }
 

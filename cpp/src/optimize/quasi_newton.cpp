@@ -13,6 +13,8 @@ constexpr double kArmijo = 1e-4;
 constexpr double kCurvature = 0.9;
 constexpr int kMaxTrials = 30;
 constexpr std::size_t kMemory = 12;
+constexpr double kHiddenGain = 1e3;
+constexpr int kMaxHiddenGains = 3;
 /// Steps are expressed in standard errors; a Difference of this many is small against the curvature's own change.
 constexpr double kDifferenceStep = 1e-3;
 /// Value differences below this share of the value are rounding.
@@ -56,9 +58,12 @@ Step line_search(Objective& objective, const Vector& point, double value, const 
 /// The last pairs of steps and gradient changes: BFGS corrections to whatever inverse Hessian they are applied to.
 class Corrections {
  public:
-  void add(const Vector& step, const Vector& change) {
-    const double product = step.dot(change);
-    if (!(product > 1e-12 * step.norm() * change.norm())) return;
+  /// A pair whose curvature differs from the approximation's by more than this factor belongs to another region.
+  static constexpr double kComparable = 1e3;
+
+  void add(const Vector& step, const Vector& change, const Matrix& approximation) {
+    const double product = step.dot(change), expected = step.dot(approximation * step);
+    if (!(product > expected / kComparable && product < expected * kComparable)) return;
     pairs_.push_back({step, change, 1.0 / product});
     if (pairs_.size() > kMemory) pairs_.pop_front();
   }
@@ -107,17 +112,28 @@ OptimizerReport minimise(Objective& objective, const Vector& start, const Optimi
   if (!std::isfinite(report.value)) return report;
   report.gradient = objective.gradient();
   Corrections corrections;
+  Vector last_step = Vector::Zero(start.size()), last_change = last_step;
+  int hidden_gains = 0;
   report.termination = Termination::max_iterations;
   for (; report.iterations < options.max_iterations; ++report.iterations) {
     if (progress) progress(report.iterations, report.value, report.gradient.norm());
     // The objective's approximation is taken afresh at every point: it follows the scale of the parameters, and the
     // corrections need only supply what it lacks.
-    const Eigen::LLT<Matrix> approximation(objective.approximate_hessian());
-    const Vector direction = -corrections.apply(approximation, report.gradient);
+    const Matrix hessian = objective.approximate_hessian();
+    if (report.iterations > 0) corrections.add(last_step, last_change, hessian);
+    const Eigen::LLT<Matrix> approximation(hessian);
+    Vector direction = -corrections.apply(approximation, report.gradient);
     report.expected_gain = -0.5 * report.gradient.dot(direction);
     if (report.expected_gain < options.gain_tolerance) {
-      report.termination = Termination::converged;
-      break;
+      // Corrections learnt far away can hide a gain that the approximation at this point sees.
+      const double local = 0.5 * report.gradient.dot(approximation.solve(report.gradient));
+      if (local < kHiddenGain * options.gain_tolerance || hidden_gains == kMaxHiddenGains) {
+        report.termination = Termination::converged;
+        break;
+      }
+      ++hidden_gains;
+      corrections.clear();
+      direction = -approximation.solve(report.gradient);
     }
     Step step = line_search(objective, report.point, report.value, report.gradient, direction, report.evaluations);
     if (!step.ok) {
@@ -126,12 +142,14 @@ OptimizerReport minimise(Objective& objective, const Vector& start, const Optimi
         break;
       }
       corrections.clear();
+      last_step.setZero();
       report.value = objective.value(report.point);
       report.gradient = objective.gradient();
       ++report.evaluations;
       continue;
     }
-    corrections.add(step.point - report.point, step.gradient - report.gradient);
+    last_step = step.point - report.point;
+    last_change = step.gradient - report.gradient;
     report.point = std::move(step.point);
     report.value = step.value;
     report.gradient = std::move(step.gradient);

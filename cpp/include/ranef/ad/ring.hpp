@@ -14,6 +14,7 @@
 // product are compile-time constants: products become straight-line code.
 
 #include <array>
+#include <initializer_list>
 
 namespace ranef {
 

@@ -1,5 +1,5 @@
 #pragma once
-// Draws that the families share, safe at the ends of their parameters.
+// Draws that the families share, safe at the ends of their parameters; of NaN parameters the draw is NaN.
 
 #include <algorithm>
 #include <cmath>
@@ -9,18 +9,21 @@ namespace ranef {
 
 /// A gamma variate; zero where it underflows.
 inline double draw_gamma(double shape, double scale, std::mt19937_64& rng) {
+  if (std::isnan(shape) || std::isnan(scale)) return NAN;
   if (!(shape > 0.0) || !(scale > 0.0)) return 0.0;
   return std::gamma_distribution<double>(shape, scale)(rng);
 }
 
 /// A Poisson count; above 1e9 the rounded normal approximation, whose error is below the spacing that matters.
 inline double draw_poisson(double mean, std::mt19937_64& rng) {
+  if (std::isnan(mean)) return NAN;
   if (!(mean > 0.0)) return 0.0;
   if (mean > 1e9) return std::round(mean + std::sqrt(mean) * std::normal_distribution<double>()(rng));
   return double(std::poisson_distribution<long long>(mean)(rng));
 }
 
 inline double draw_binomial(double trials, double p, std::mt19937_64& rng) {
+  if (std::isnan(p) || std::isnan(trials)) return NAN;
   return double(std::binomial_distribution<long long>(static_cast<long long>(trials), std::clamp(p, 0.0, 1.0))(rng));
 }
 
@@ -48,6 +51,7 @@ inline double draw_beta(double a, double b, std::mt19937_64& rng) {
   constexpr double smallest = 1e-300, largest = 1.0 - 1.2e-16;
   const double x = draw_gamma(a, 1.0, rng);
   const double y = draw_gamma(b, 1.0, rng);
+  if (std::isnan(x + y)) return NAN;
   if (x + y > 0.0) return std::clamp(x / (x + y), smallest, largest);
   return std::uniform_real_distribution<double>()(rng) * (a + b) < a ? largest : smallest;
 }

@@ -10,7 +10,7 @@
 //       template <class M, class D> static auto mean(const Observation& o, const Mean<M>& mean, D&);
 //       template <class D> static double variance(const Observation& o, const Mean<double>& mean, D&);
 //       template <class D> static double draw(const Observation& o, const Mean<double>& mean, D&, Rng& rng);
-//       // optional
+//       // optional (FamilyDefaults has the rest: no dispersion, no deviance, no columns kept)
 //       template <class D> static double deviance(const Observation& o, const Mean<double>& mean, D&);
 //       // for zero truncation: log P(Y = 0), and a draw of one cluster of the sum that Y is (family/truncated.hpp)
 //       template <class M, class D> static auto log_prob_zero(const Observation& o, const Mean<M>& mean, D&);
@@ -19,12 +19,13 @@
 //
 // A family with a dispersion parameter defines a class template `Dispersion<T>`: default constructible, with
 // `void set(const T&)` that receives the predictor and computes what depends on it alone. It is set again only where
-// the predictor's value changes, so a constant dispersion costs nothing a row. M and T are jets or double,
+// the predictor's value changes, so a constant dispersion costs nothing a row; `start_dispersion` says where a fit
+// starts. M and T are jets or double,
 // independently: an inner Newton pass differentiates in the mean alone. `auto` results take the union of the
 // predictors.
 //
 // nll + constant is the whole negative log-density. Whether y is in the support was checked when the data entered.
-// Rate of a trial step gone wrong (a negative mean): let infinities and NaN through, the caller turns them into +inf.
+// On a trial step gone wrong (a negative mean) let infinities and NaN through, the caller turns them into +inf.
 
 #include <cmath>
 #include <random>

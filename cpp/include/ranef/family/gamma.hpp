@@ -67,7 +67,8 @@ struct Gamma : FamilyDefaults {
   }
 
   static double draw(const Observation&, const Mean<double>& mean, const Dispersion<double>& d, Rng& rng) {
-    return std::max(draw_gamma(d.shape, mean.mu / d.shape, rng), 1e-300);
+    const double y = draw_gamma(d.shape, mean.mu / d.shape, rng);
+    return y < 1e-300 ? 1e-300 : y;  // positive where it underflows
   }
 };
 

@@ -43,7 +43,7 @@ struct Truncated : F {
     const double log_zero = F::log_prob_zero(o, mean, d);
     double y = 0.0;
     if (log_zero < -0.2) {
-      while (!(y > 0.0)) y = F::draw(o, mean, d, rng);
+      while (y == 0.0) y = F::draw(o, mean, d, rng);
       return y;
     }
     for (double n = draw_positive_poisson(-log_zero, rng); n > 0.0; n -= 1.0) y += F::draw_cluster(mean, d, rng);

@@ -10,7 +10,7 @@ namespace ranef {
 
 struct FixedEffectsStart {
   std::vector<Vector> coefficients;  ///< per predictor, of the model's columns
-  Vector weight;                     ///< mean of W_kk over rows, per predictor: the curvature of one row
+  Vector scale;  ///< per predictor, standard deviation of the working residuals l'_k / W_kk: its natural unit
 };
 
 FixedEffectsStart fit_fixed_effects(const Model& model);
