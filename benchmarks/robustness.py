@@ -5,6 +5,11 @@
 Every data set is fitted once as a user would and from 8 dispersed starts (standard deviations 0.01 to 10 times the
 usual start); glmmTMB fits the same data where it is installed. Prints a table in Markdown; the exit status is 1 if a
 column that must be zero is not.
+
+Only optima count as better: starts that converged, and fits of glmmTMB without a complaint. With random effects in the
+zero part the Laplace approximation has poles, where the Hessian of the random effects becomes singular and
+-1/2 log|H| runs to infinity; a search that ends there reports failure. Zero-inflated data set 96: at such a point the
+approximation says -107.8 and brute-force integration -113.7; at the optimum they say -112.475 and -112.472.
 """
 
 from __future__ import annotations
@@ -55,8 +60,8 @@ class Outcome:
 
     @property
     def best(self) -> float:
-        """The highest log-likelihood that anyone found."""
-        peer = -np.inf if self.peer_loglik is None else self.peer_loglik
+        """The highest log-likelihood of an optimum that anyone found."""
+        peer = -np.inf if self.peer_loglik is None or self.peer_trouble else self.peer_loglik
         return float(np.nanmax([self.loglik, self.best_start, peer]))
 
     @property
@@ -121,14 +126,15 @@ def raised(estimates: pd.Series, name: str, value: float) -> pd.Series:
 
 
 def best_of_starts(call: dict[str, Any], number: int) -> float:
-    """The best log-likelihood from dispersed starts."""
+    """The best log-likelihood of dispersed starts that converged."""
     rng = np.random.default_rng([number, STARTS])
     start = ranef.model(**call).parameters["start"]
     sds = [name for name in start.index if "sd(" in name]
     best = -np.inf
     for _ in range(STARTS):
         scattered = {name: float(start[name] * 10.0 ** rng.uniform(-2, 1)) for name in sds}
-        best = max(best, ranef.fit(**call, start=scattered).loglik)
+        fit = ranef.fit(**call, start=scattered)
+        best = max(best, fit.loglik if fit.converged else -np.inf)
     return best
 
 

@@ -272,9 +272,9 @@ FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& re
        ++polish) {
     restricted.value(free);
     const Vector gradient = restricted.gradient();
-    const double before = found.optimizer.value;
+    const double before = restricted.precise_value(free);
     const Vector trial = free - certificate.hessian.llt().solve(gradient);
-    const double after = restricted.value(trial);
+    const double after = restricted.precise_value(trial);
     if (!(after < before)) break;
     free = trial;
     found.optimizer.value = after;
@@ -287,7 +287,7 @@ FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& re
     out.termination = Termination::converged;
 
   out.point = found.space.point(free);
-  out.loglik = -objective.value(out.point);
+  out.loglik = -objective.precise_value(out.point);
   out.gradient = found.space.directions.transpose() * objective.gradient();
   out.curvature_positive = certificate.ok && certificate.positive;
   out.expected_gain = out.curvature_positive ? certificate.gain : out.expected_gain;
@@ -359,14 +359,14 @@ Vector starting_values(const Model& model, Layouts&) {
 
 double log_likelihood(const Model& model, Layouts& layouts, const Vector& values) {
   LaplaceObjective objective(model, layouts.laplace(model), InnerOptions());
-  return -objective.value(ParameterMap(model).to_point(values));
+  return -objective.precise_value(ParameterMap(model).to_point(values));
 }
 
 Vector log_likelihood_gradient(const Model& model, Layouts& layouts, const Vector& values) {
   const ParameterMap map(model);
   LaplaceObjective objective(model, layouts.laplace(model), InnerOptions());
   const Vector point = map.to_point(values);
-  if (!std::isfinite(objective.value(point)))
+  if (!std::isfinite(objective.precise_value(point)))
     throw std::domain_error("the log-likelihood has no value there: " + objective.failure());
   return -map.jacobian(point).transpose().partialPivLu().solve(objective.gradient());
 }

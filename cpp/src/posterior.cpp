@@ -11,7 +11,7 @@ namespace {
 /// The objective, evaluated at a fit together with its gradient.
 LaplaceObjective at_fit(const Model& model, Layouts& layouts, const FitReport& fit) {
   LaplaceObjective objective(model, layouts.laplace(model), InnerOptions());
-  if (!std::isfinite(objective.value(fit.point)))
+  if (!std::isfinite(objective.precise_value(fit.point)))
     throw std::domain_error("the fit has no likelihood to differentiate: " + objective.failure());
   objective.gradient();
   return objective;

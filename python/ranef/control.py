@@ -45,7 +45,7 @@ class Control:
 
     max_iterations: int = 300
     gain_tolerance: float = 1e-8
-    inner_tolerance: float = 1e-10
+    inner_tolerance: float = 1e-12
     max_inner_iterations: int = 100
     verbose: int = 0
     blas_threads: int | None = 1

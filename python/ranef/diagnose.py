@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ranef.errors import ConvergenceError
 from ranef.finding import Finding
-from ranef.parameters import Parameter
+from ranef.flatness import spectrum_findings, variance_findings
 from ranef.separation import separation_findings
-from ranef.uncertainty import Uncertainty
 
 if TYPE_CHECKING:
     from ranef.fitstate import FitState
@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# Eigenvalues of the Hessian, relative to the largest, that count as zero: where all are positive, and where some are
-# not and the rounding of differenced derivatives decides the sign.
-_FLAT = 1e-11
-_NOISE = 1e-5
+# A larger predicted gain says only that the quadratic approximation behind it does not hold.
+_BELIEVABLE_GAIN = 1e4
 
 
 class Diagnosis:
@@ -67,13 +65,9 @@ def _shown(value: object) -> str:
 
 def diagnose(fit: Fit) -> Diagnosis:
     """Everything that can be said of a fit, the curvature at the optimum included."""
-    uncertainty = fit.uncertainty
-    found = [*convergence_findings(fit), *boundary_findings(fit)]
-    found += [*spectrum_findings(fit, uncertainty), *separation_findings(fit)]
-    findings = tuple(dict.fromkeys(found))
     estimate = fit.estimate
     gradient = np.abs(estimate.gradient)
-    eigenvalues = uncertainty.eigenvalues
+    eigenvalues = fit.uncertainty.eigenvalues
     certificate: dict[str, object] = {
         "expected_gain": estimate.expected_gain,
         "max_gradient": float(gradient.max()) if gradient.size else 0.0,
@@ -82,7 +76,16 @@ def diagnose(fit: Fit) -> Diagnosis:
         "evaluations": estimate.evaluations,
         "stopped": estimate.stopped,
     }
-    return Diagnosis(findings, certificate)
+    return Diagnosis(all_findings(fit), certificate)
+
+
+def all_findings(fit: Fit) -> tuple[Finding, ...]:
+    """Every finding once."""
+    if fit.stored is not None:
+        return fit.stored.findings
+    found = [*convergence_findings(fit), *boundary_findings(fit), *spectrum_findings(fit)]
+    found += [*variance_findings(fit), *separation_findings(fit)]
+    return tuple(dict.fromkeys(found))
 
 
 def convergence_findings(fit: FitState) -> list[Finding]:
@@ -90,7 +93,7 @@ def convergence_findings(fit: FitState) -> list[Finding]:
     if fit.converged:
         return []
     if fit.estimate.reason == "not_positive_definite":
-        named = [f for f in spectrum_findings(fit, fit.uncertainty) if f.problem]
+        named = spectrum_findings(fit)
         if named:
             return named
     return [_not_converged(fit)]
@@ -119,10 +122,11 @@ def boundary_findings(fit: FitState) -> list[Finding]:
 def _not_converged(fit: FitState) -> Finding:
     estimate = fit.estimate
     worst = _steepest(fit)
-    message = (
-        f"stopped after {estimate.iterations} iterations ({estimate.stopped}) with {estimate.expected_gain:.2g} "
-        f"log-likelihood units still to be gained"
-    )
+    message = f"stopped after {estimate.iterations} iterations ({estimate.stopped}) "
+    if 0 <= estimate.expected_gain < _BELIEVABLE_GAIN:
+        message += f"with {estimate.expected_gain:.2g} log-likelihood units still to be gained"
+    else:
+        message += "far from an optimum"
     if worst:
         message += f", most along {worst[0]}"
     limit = fit.model.specification.control.max_iterations
@@ -137,8 +141,10 @@ def _steepest(fit: FitState) -> tuple[str, ...]:
     """The parameter whose gradient, held and zero ones aside, is largest."""
     if fit.stored is not None:
         return ()
-    with fit.model.computing():
-        gradient = np.abs(np.asarray(fit.model.core.gradient(np.asarray(fit.estimate.values))))
+    try:
+        gradient = np.abs(fit.model.evaluate(fit.model.core.gradient, np.array(fit.estimate.values)))
+    except ConvergenceError:
+        return ()
     gradient = np.where(fit.held[fit.outside_count :] | ~np.isfinite(gradient), 0.0, gradient)
     gradient[list(fit.estimate.at_zero)] = 0.0
     return (fit.model.names[int(np.argmax(gradient))],) if gradient.any() else ()
@@ -150,43 +156,3 @@ def _perfect_correlations(fit: FitState) -> tuple[str, ...]:
         for p, value in zip(fit.parameter_info, fit.parameter_values, strict=True)
         if p.kind == "cor" and abs(value) > 1 - 1e-4
     )
-
-
-def spectrum_findings(fit: FitState, uncertainty: Uncertainty) -> list[Finding]:
-    """What the Hessian's spectrum says: directions without information, or with curvature of the wrong sign."""
-    eigenvalues = uncertainty.eigenvalues
-    if not eigenvalues.size:
-        return []
-    scale = float(np.abs(eigenvalues).max())
-    limit = _FLAT if eigenvalues.min() > 0 else _NOISE
-    findings = []
-    for place, value in enumerate(eigenvalues):
-        if value > limit * scale:
-            continue
-        guilty = _loadings(fit, uncertainty.eigenvectors[:, place])
-        if value < -limit * scale:
-            message = f"the log-likelihood curves upwards along {', '.join(guilty)}: this is no maximum"
-            remedy = "fit again from other starting values (start=)"
-            findings.append(Finding("not a maximum", True, guilty, message, remedy))
-        else:
-            message = f"the log-likelihood is flat along {', '.join(guilty)}: the data do not determine them"
-            remedy = "leave a term out, or hold a parameter at a value (fixed=)"
-            findings.append(Finding("flat", True, guilty, message, remedy))
-    return findings
-
-
-def _loadings(fit: FitState, vector: Floats) -> tuple[str, ...]:
-    """Parameters that make up a direction, the largest share first, each in the unit of what it multiplies."""
-    weight = np.abs(vector) * np.array([_unit(fit, p) for p in fit.model.parameter_info])
-    return tuple(fit.model.names[int(i)] for i in np.argsort(-weight) if weight[i] > 0.3 * weight.max())
-
-
-def _unit(fit: FitState, parameter: Parameter) -> float:
-    """Root mean square of the column that a coefficient or standard deviation multiplies."""
-    column = np.ones(1)
-    if parameter.kind == "beta":
-        column = fit.design.predictors[parameter.owner].fixed.matrix[:, parameter.row]
-    elif parameter.kind == "sd" and parameter.row >= 0:
-        basis = fit.design.terms[parameter.owner].basis
-        column = column if basis is None else basis[:, parameter.row]
-    return float(np.sqrt(np.mean(column**2))) if column.size else 1.0

@@ -135,10 +135,10 @@ class FitState:
         """Residual standard deviation or dispersion, as R's ``sigma``: NaN where it varies, 1 where there is none."""
         return summary.constant_sigma(self)
 
-    @property
+    @cached_property
     def converged(self) -> bool:
         """Whether the optimiser reached the optimum, by its certificate."""
-        return self.estimate.converged
+        return self.stored.converged if self.stored is not None else convergence.certified(self)
 
     @property
     def singular(self) -> bool:

@@ -67,7 +67,8 @@ def wald_interval(kind: str, estimate: float, std_error: float, half_width: floa
     if kind == "sd":
         if estimate <= 0:
             return float("nan"), float("nan")
-        factor = float(np.exp(half_width * std_error / estimate))
+        with np.errstate(over="ignore"):  # an interval may well be (0, inf)
+            factor = float(np.exp(half_width * std_error / estimate))
         return estimate / factor, estimate * factor
     if kind == "cor":
         if abs(estimate) >= 1:
@@ -121,4 +122,6 @@ def _on_natural_scale(fit: Fit, row: _Row) -> _Row:
     value = float(np.exp(log_value))
     name = fit.family.dispersion_name()
     group = "Residual" if name == "sigma" else None
-    return "dispersion", component, group, name, value, value * error, float(np.exp(low)), float(np.exp(high))
+    with np.errstate(over="ignore"):
+        ends = float(np.exp(low)), float(np.exp(high))
+    return "dispersion", component, group, name, value, value * error, *ends

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ranef import families
 from ranef.control import Control
 from ranef.design import design, fixed, plain, predictor, random
+from ranef.diagnose import all_findings
 from ranef.errors import DataError
 from ranef.estimate import Estimate
 from ranef.families import Family
@@ -26,7 +27,6 @@ from ranef.joint import JointPrecision, joint_precision
 from ranef.modelspec import Recipe, recipe_of, spec_of
 from ranef.parameters import Parameter
 from ranef.plainform import Decoder, Encoder
-from ranef.separation import separation_findings
 from ranef.uncertainty import Uncertainty
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ class Stored:
     parameter_vcov : covariance of all parameters
     conditional_covariance : per term (levels, q, q)
     joint : precision of the random effects and their dependence on the parameters; None without random terms
-    separation : coefficients that run to infinity
+    findings : the diagnosis
+    converged : whether the fit was at its optimum
     recipes : what formulaic's memory is made of
     """
 
@@ -62,7 +63,8 @@ class Stored:
     parameter_vcov: Floats
     conditional_covariance: tuple[Floats, ...]
     joint: JointPrecision | None
-    separation: tuple[Finding, ...]
+    findings: tuple[Finding, ...]
+    converged: bool
     recipes: tuple[Recipe, ...]
 
 
@@ -135,7 +137,8 @@ def _stored(fit: Fit, recipes: tuple[Recipe, ...]) -> Stored:
         parameter_vcov=fit.parameter_vcov,
         conditional_covariance=fit.conditional_covariance,
         joint=joint_precision(fit) if fit.design.terms else None,
-        separation=tuple(separation_findings(fit)),
+        findings=all_findings(fit),
+        converged=fit.converged,
         recipes=recipes,
     )
 

@@ -27,8 +27,6 @@ _SATURATING_LINKS = ("log", "logit", "probit", "cloglog", "cauchit")
 
 def separation_findings(fit: FitState) -> list[Finding]:
     """Coefficients that run to infinity, by component."""
-    if fit.stored is not None:
-        return list(fit.stored.separation)
     findings = []
     start = 0
     for predictor, beta in zip(fit.design.predictors, fit.estimate.beta, strict=True):

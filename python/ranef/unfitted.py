@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ from ranef.progress import print_progress
 from ranef.result import Fit
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,16 +158,14 @@ class Model:
         ------
         DataError
             For an unknown or missing name, or a value that no model has (a correlation of 2).
+        ConvergenceError
+            If the log-likelihood has no value there: the random effects have no mode, or a row no probability.
         """
-        vector = self.vector(values)
-        with self.computing():
-            return float(self.core.loglik(vector))
+        return self.evaluate(self.core.loglik, self.vector(values))
 
     def gradient(self, values: Values) -> pd.Series:
         """Gradient of the log-likelihood in the parameters, by name; `values` as for `loglik`."""
-        vector = self.vector(values)
-        with self.computing():
-            gradient = np.asarray(self.core.gradient(vector), dtype=np.float64)
+        gradient = np.asarray(self.evaluate(self.core.gradient, self.vector(values)), dtype=np.float64)
         return pd.Series(gradient, index=pd.Index(self.names, name="parameter"), name="gradient")
 
     def vector(self, values: Values) -> Floats:
@@ -208,6 +207,20 @@ class Model:
             return None, None
         start, held = self.starting_point()
         return start, held if held.any() else None
+
+    def evaluate(self, function: Callable[[Floats], T], vector: Floats) -> T:
+        """A function of the core at a parameter vector.
+
+        Raises
+        ------
+        ConvergenceError
+            If it has no value there.
+        """
+        try:
+            with self.computing():
+                return function(vector)
+        except ValueError as error:
+            raise ConvergenceError(str(error)) from error
 
     def computing(self) -> AbstractContextManager[None]:
         """Inside, the core computes with the threads that `Control` asks for."""

@@ -12,6 +12,11 @@ namespace {
 /// Cholesky factor of a w x w block, row by row, in place; false if a pivot is not positive.
 template <class Width>
 bool factor_block(double* block, Width w) {
+  if constexpr (std::is_same_v<Width, std::integral_constant<int, 1>>) {
+    if (!(*block > 0.0)) return false;
+    *block = std::sqrt(*block);
+    return true;
+  }
   for (int j = 0; j < w; ++j) {
     double pivot = block[j * w + j];
     for (int k = 0; k < j; ++k) pivot -= block[j * w + k] * block[j * w + k];
@@ -34,6 +39,23 @@ void solve_block_lower(const double* block, double* x, Width w) {
     double sum = x[j];
     for (int k = 0; k < j; ++k) sum -= block[j * w + k] * x[k];
     x[j] = sum / block[j * w + j];
+  }
+}
+
+/// Every row p of the panel becomes D^-1 p.
+template <class Width>
+void solve_panel(const double* block, double* panel, int count, Width w) {
+  if constexpr (std::is_same_v<Width, std::integral_constant<int, 1>>) {
+    const double inverse = 1.0 / *block;
+    for (int row = 0; row < count; ++row) panel[row] *= inverse;
+  } else if constexpr (std::is_same_v<Width, std::integral_constant<int, 2>>) {
+    const double first = 1.0 / block[0], below = block[2], second = 1.0 / block[3];
+    for (int row = 0; row < count; ++row, panel += 2) {
+      panel[0] *= first;
+      panel[1] = (panel[1] - below * panel[0]) * second;
+    }
+  } else {
+    for (int row = 0; row < count; ++row) solve_block_lower(block, panel + row * w, w);
   }
 }
 
@@ -72,28 +94,37 @@ void update_target(const EliminationPattern& pattern, const EliminationPattern::
   }
 }
 
-/// Subtracts P P' from the dense tail (lower triangle).
+/// Subtracts P P' from the dense tail (lower triangle), the block of border rows alone left out.
 template <class Width>
-void update_tail(const double* panel, const int* rows, int count, int head_size, double* tail, int order, Width w) {
-  for (int j = 0; j < count; ++j) {
+void update_tail(const double* panel, const int* rows, int count, int border, int head_size, double* tail, int order,
+                 Width w) {
+  const int random = count - border;
+  const double* border_panel = panel + random * w;
+  for (int j = 0; j < random; ++j) {
     double* column = tail + std::int64_t(rows[j] - head_size) * order - head_size;
     const double* pj = panel + j * w;
-    for (int i = j; i < count; ++i) column[rows[i]] -= dot(panel + i * w, pj, w);
+    for (int i = j; i < random; ++i) column[rows[i]] -= dot(panel + i * w, pj, w);
+    double* below = column + head_size + order - border;
+    for (int i = 0; i < border; ++i) below[i] -= dot(border_panel + i * w, pj, w);
   }
 }
 
 template <class Width>
-bool eliminate(const EliminationPattern& pattern, int head, double* values, Width w) {
+bool eliminate(const EliminationPattern& pattern, int head, double* values, double* border_columns, Width w) {
   double* block = values + pattern.value_offset(head);
   if (!factor_block(block, w)) return false;
   double* panel = block + w * w;
   const int count = pattern.row_count(head);
-  for (int row = 0; row < count; ++row) solve_block_lower(block, panel + row * w, w);
+  solve_panel(block, panel, count, w);
   for (auto target = pattern.targets_begin(head); target != pattern.targets_end(head); ++target)
     update_target(pattern, *target, panel, count, values, w);
   const int skipped = pattern.head_row_count(head);
-  update_tail(panel + skipped * w, pattern.rows(head) + skipped, count - skipped, pattern.head_size(),
-              values + pattern.tail_offset(), pattern.tail_order(), w);
+  update_tail(panel + skipped * w, pattern.rows(head) + skipped, count - skipped, pattern.border(),
+              pattern.head_size(), values + pattern.tail_offset(), pattern.tail_order(), w);
+  const double* border_panel = panel + (count - pattern.border()) * w;
+  double* collected = border_columns + pattern.first(head);
+  for (int i = 0; i < pattern.border(); ++i)
+    for (int k = 0; k < w; ++k) collected[i * std::int64_t(pattern.head_size()) + k] = border_panel[i * w + k];
   return true;
 }
 
@@ -103,10 +134,15 @@ bool Cholesky::factor() {
   double* values = values_.data();
   for (int head = 0; head < pattern_->head_count(); ++head) {
     const bool ok = dispatch_width(pattern_->width(head),
-                                   [&](auto w) { return eliminate(*pattern_, head, values, w); });
+                                   [&](auto w) { return eliminate(*pattern_, head, values, border_columns_.data(), w); });
     if (!ok) return false;
   }
-  const int order = pattern_->tail_order();
+  const int order = pattern_->tail_order(), border = pattern_->border();
+  if (border > 0 && pattern_->head_size() > 0) {
+    double* corner = values + pattern_->tail_offset() + std::int64_t(order - border) * (order + 1);
+    kernels_->syrk_lower(Transpose::yes, border, pattern_->head_size(), -1.0,
+                         {border_columns_.data(), pattern_->head_size()}, 1.0, {corner, order});
+  }
   return order == 0 || kernels_->potrf_lower(order, values + pattern_->tail_offset(), order);
 }
 

@@ -57,7 +57,10 @@ LaplaceObjective::LaplaceObjective(const Model& model, std::shared_ptr<const Cro
   reset_mode();
 }
 
-void LaplaceObjective::reset_mode() { mode_ = Vector::Zero(layout_->pattern().size() + border_); }
+void LaplaceObjective::reset_mode() {
+  mode_ = Vector::Zero(layout_->pattern().size() + border_);
+  departure_ = {};
+}
 
 void LaplaceObjective::set_fixed_part(const Vector& point) {
   const auto& predictors = model_->predictors();
@@ -130,7 +133,7 @@ void LaplaceObjective::accumulate_rows(Index begin, Index end) {
                              border_, begin, end, products_.border[t]);
 }
 
-bool LaplaceObjective::find_mode() {
+bool LaplaceObjective::find_mode(double tolerance) {
   Vector v = mode_, gradient, trial_gradient;
   double current = penalised(v, gradient, false);
   if (!std::isfinite(current)) {
@@ -157,7 +160,7 @@ bool LaplaceObjective::find_mode() {
     system_.cholesky().solve(step.data(), border_);
     const double decrement = -gradient.dot(step);
     if (!std::isfinite(decrement)) break;
-    if (0.5 * decrement < options_.tolerance) {
+    if (0.5 * decrement < tolerance) {
       if (!exact) {
         failure_ = "the stationary point of the random effects is not a mode: the Hessian is not positive definite";
         return false;
@@ -166,6 +169,7 @@ bool LaplaceObjective::find_mode() {
       // the point before, on which it depends far less.
       mode_ = v + step;
       at_mode_ = current - 0.5 * decrement;
+      last_step_norm_ = std::sqrt(std::max(decrement, 0.0));
       return true;
     }
     const double rounding = 1e-13 * (1.0 + std::abs(current));
@@ -184,14 +188,34 @@ bool LaplaceObjective::find_mode() {
   return false;
 }
 
-double LaplaceObjective::value(const Vector& point) {
+/// v^ moves along a straight line to first order. A line search tries several points of one direction, so the
+/// movement is solved for once, while the factor of the departure is still there.
+Vector LaplaceObjective::predicted_mode(const Vector& point) {
+  if (departure_.point.size() == 0) return mode_;
+  const Vector direction = point - departure_.point;
+  if (departure_.factor_current) {
+    departure_.direction = direction;
+    departure_.movement = mode_derivative(direction);
+    departure_.factor_current = false;
+    return departure_.mode + departure_.movement;
+  }
+  const double length = departure_.direction.squaredNorm();
+  if (!(length > 0.0)) return mode_;
+  const double share = direction.dot(departure_.direction) / length;
+  if ((direction - share * departure_.direction).squaredNorm() > 1e-20 * length) return mode_;
+  return departure_.mode + share * departure_.movement;
+}
+
+double LaplaceObjective::value_at(const Vector& point, double tolerance) {
+  mode_ = predicted_mode(point);
+  point_ = point;
   system_.set_theta(point.tail(system_.theta_size()));
   if (!system_.valid_theta()) {
     failure_ = "a correlation at the end of its range";
     return kNoValue;
   }
   set_fixed_part(point);
-  if (!find_mode()) return kNoValue;
+  if (!find_mode(tolerance)) return kNoValue;
   double value = at_mode_ + model_->constant() + 0.5 * system_.cholesky().log_determinant(border_) -
                  0.5 * system_.log_determinant_precision();
   if (model_->reml()) value -= 0.5 * border_ * kLog2Pi + log_volume(model_->predictors()[0]);
@@ -254,7 +278,9 @@ Vector LaplaceObjective::gradient() {
   sweep_third_order();
 
   Vector adjoint = transpose_product(row_contraction_);
+  const Vector log_determinant_gradient = adjoint;
   system_.cholesky().solve(adjoint.data(), border_);
+  adjoint_norm_ = std::sqrt(std::max(0.0, adjoint.dot(log_determinant_gradient)));
   // r_k = l'_k + t_k - sum_b W_kb (J a)_b
   Matrix r = row_gradient_ + row_contraction_;
   const Matrix ja = product(adjoint);
@@ -280,6 +306,7 @@ Vector LaplaceObjective::gradient() {
   }
   out.tail(system_.theta_size()) =
       system_.theta_gradient(products_, std::move(direct), mode_.data(), adjoint.data(), 1.0, border_);
+  departure_ = {point_, mode_, {}, {}, true};
   return out;
 }
 

@@ -1,6 +1,7 @@
 #include "ranef/objective/profiled_gaussian.hpp"
 
 #include <Eigen/Cholesky>
+#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
 
@@ -59,31 +60,57 @@ void ProfiledGaussian::accumulate() {
   }
 }
 
+/// With z a column of a term in one level, q = sum over levels of (z'y)^2 / z'z has the expectation
+///     E q = levels sigma^2 + sum over columns u, levels h of sigma_u^2 (z'u_h)^2 / z'z,
+/// and E y'y = n sigma^2 + sum_u sigma_u^2 u'u: linear equations for the variances.
 Vector ProfiledGaussian::moment_start() const {
   constexpr double kSmallest = 0.05, kLargest = 3.0;  // relative standard deviations worth starting from
-  const double total = products_.border_gram(columns_, columns_), n = model_->weight_total();
+  const auto& terms = model_->terms();
+  const int border = columns_ + 1;
+  std::vector<Index> first{0};
+  for (const RandomTerm& term : terms) first.push_back(first.back() + term.width);
+  const Index columns = first.back();
+  Matrix equations = Matrix::Zero(columns + 1, columns + 1);
+  Vector squares = Vector::Zero(columns + 1);
+
+  for (std::size_t t = 0; t < terms.size(); ++t) {
+    const Index w = terms[t].width;
+    const double* a = products_.diagonal[t].data();
+    for (Index g = 0; g < terms[t].node_count(); ++g, a += w * w)
+      for (Index j = 0; j < w; ++j) {
+        const double own = a[j * w + j], cross = products_.border[t][(g * w + j) * border + columns_];
+        if (!(own > 0.0)) continue;
+        squares[first[t] + j] += cross * cross / own;
+        equations(first[t] + j, columns) += 1.0;
+        equations(columns, first[t] + j) += own;
+        for (Index k = 0; k < w; ++k) equations(first[t] + j, first[t] + k) += a[j * w + k] * a[j * w + k] / own;
+      }
+  }
+  for (std::size_t p = 0; p < layout_->pairs().size(); ++p) {
+    const TermPair& pair = layout_->pairs()[p];
+    const Index wa = terms[pair.first].width, wb = terms[pair.second].width;
+    const double* a = products_.pair[p].data();
+    for (std::size_t k = 0; k < pair.first_node.size(); ++k)
+      for (Index i = 0; i < wa; ++i)
+        for (Index j = 0; j < wb; ++j, ++a) {
+          const double of_first = products_.diagonal[pair.first][(pair.first_node[k] * wa + i) * wa + i];
+          const double of_second = products_.diagonal[pair.second][(pair.second_node[k] * wb + j) * wb + j];
+          const Index row = first[pair.first] + i, col = first[pair.second] + j;
+          if (of_first > 0.0) equations(row, col) += *a * *a / of_first;
+          if (of_second > 0.0) equations(col, row) += *a * *a / of_second;
+        }
+  }
+  squares[columns] = products_.border_gram(columns_, columns_);
+  equations(columns, columns) = model_->weight_total();
+  const Vector variances = equations.completeOrthogonalDecomposition().solve(squares);
+  const double residual = std::max(variances[columns], 0.05 * squares[columns] / model_->weight_total());
+
   Vector theta(size());
   Index at = 0;
-  for (std::size_t t = 0; t < model_->terms().size(); ++t) {
-    const RandomTerm& term = model_->terms()[t];
-    const Index w = term.width, border = columns_ + 1;
-    double between = 0.0, squares = 0.0, squared_squares = 0.0;
-    Index groups = 0;
-    for (Index i = 0; i < term.node_count() * w; ++i) {
-      const double square = products_.diagonal[t][i * w + i % w], cross = products_.border[t][i * border + columns_];
-      if (!(square > 0.0)) continue;
-      between += cross * cross / square;
-      squares += square;
-      squared_squares += square * square;
-      ++groups;
-    }
-    double sd = 1.0;
-    const double rest = n - static_cast<double>(groups) / static_cast<double>(w);
-    const double per_group = (squares - squared_squares / squares) / std::max<double>(1.0, static_cast<double>(groups));
-    const double within = (total - between / static_cast<double>(w)) / rest;
-    if (rest > 0.1 * n && within > 0.0 && per_group > 0.0)
-      sd = std::sqrt(std::max(0.0, (between / static_cast<double>(groups) - within) / per_group / within));
-    const Vector own = term.covariance->start(std::clamp(sd, kSmallest, kLargest));
+  for (std::size_t t = 0; t < terms.size(); ++t) {
+    const Vector sds = (variances.segment(first[t], terms[t].width) / residual)
+                           .cwiseMax(0.0).cwiseSqrt().cwiseMax(kSmallest).cwiseMin(kLargest);
+    const Vector own = terms[t].covariance->start(sds);
     theta.segment(at, own.size()) = own;
     at += own.size();
   }

@@ -83,7 +83,8 @@ BoundaryReport minimise_with_boundary(Objective& objective, const Model& model, 
     const NullDirections zero = null_directions(model, best.point, theta_first, unit, space);
     if (zero.groups.empty()) break;
     ++evaluations;
-    if (!(objective.value(zero.point) <= best.optimizer.value + kZeroCost)) break;
+    const double interior = objective.precise_value(best.point);
+    if (!(objective.precise_value(zero.point) <= interior + kZeroCost)) break;
     Vector out;
     for (const std::vector<Index>& group : zero.groups) {
       evaluations += static_cast<int>(group.size());

@@ -30,14 +30,22 @@ struct Step {
 Step line_search(Objective& objective, const Vector& point, double value, const Vector& gradient,
                  const Vector& direction, int& evaluations) {
   const double slope = gradient.dot(direction);
-  const double rounding = kRounding * (1.0 + std::abs(value));
+  const double rounding = kRounding * (1.0 + std::abs(value)), start_noise = objective.noise();
   double shortest = 0.0, longest = std::numeric_limits<double>::infinity(), length = 1.0;
   Step best;
   for (int trial = 0; trial < kMaxTrials; ++trial) {
     const Vector candidate = point + length * direction;
     const double at = objective.value(candidate);
     ++evaluations;
-    if (!std::isfinite(at) || at > value + kArmijo * length * slope + rounding) {
+    const double noise = rounding + start_noise + objective.noise();
+    bool too_long = !std::isfinite(at) || at > value + kArmijo * length * slope + noise;
+    if (!too_long && at > value - noise) {
+      // Values this close say nothing: the slope decides (the approximate Wolfe condition, Hager and Zhang 2005).
+      best = {true, at, candidate, objective.gradient()};
+      if (best.gradient.dot(direction) <= (2.0 * kArmijo - 1.0) * slope) return best;
+      too_long = true;
+    }
+    if (too_long) {
       longest = length;
       // The minimum of the parabola through the two values and the slope, kept away from the ends.
       const double parabola = std::isfinite(at) && shortest == 0.0

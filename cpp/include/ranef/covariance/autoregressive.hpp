@@ -26,9 +26,9 @@ struct Autoregressive {
 
   int parameter_count() const { return 2; }
 
-  Vector start(double sd) const {
+  Vector start(const Vector& sds) const {
     Vector theta(2);
-    theta << sd, 0.0;
+    theta << sds[0], 0.0;
     return theta;
   }
 

@@ -22,9 +22,9 @@ struct CompoundSymmetry {
   /// x at which rho is zero.
   double uncorrelated() const { return -std::log(width - 1.0); }
 
-  Vector start(double sd) const {
-    Vector theta = Vector::Constant(width + 1, sd);
-    theta[width] = uncorrelated();
+  Vector start(const Vector& sds) const {
+    Vector theta(width + 1);
+    theta << sds, uncorrelated();
     return theta;
   }
 

@@ -61,8 +61,9 @@ class Covariance {
   virtual BasisFreedom basis_freedom() const = 0;
 
   virtual int parameter_count() const = 0;
-  /// A start at which every standard deviation is `sd` and nothing is correlated.
-  virtual Vector start(double sd) const = 0;
+  /// A start with the given standard deviations (one a column of the block, or one for all), nothing correlated.
+  virtual Vector start(const Vector& sds) const = 0;
+  Vector start(double sd) const { return start(Vector::Constant(width(), sd)); }
   /// theta of the same structure with all standard deviations multiplied by `factor`.
   virtual Vector rescaled(const Vector& theta, double factor) const = 0;
   /// theta with every scale direction smaller than `tolerance` set to zero, which leaves S'S alone otherwise.
@@ -122,7 +123,8 @@ class CovarianceOf : public Covariance {
   int width() const override { return structure_.width; }
   BasisFreedom basis_freedom() const override { return Structure::freedom; }
   int parameter_count() const override { return structure_.parameter_count(); }
-  Vector start(double sd) const override { return structure_.start(sd); }
+  using Covariance::start;
+  Vector start(const Vector& sds) const override { return structure_.start(sds); }
   Vector rescaled(const Vector& theta, double factor) const override { return structure_.rescaled(theta, factor); }
   Vector without_negligible(const Vector& theta, double tolerance) const override {
     return structure_.without_negligible(theta, tolerance);

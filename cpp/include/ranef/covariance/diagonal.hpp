@@ -10,7 +10,7 @@ struct Diagonal {
   int width;
 
   int parameter_count() const { return width; }
-  Vector start(double sd) const { return Vector::Constant(width, sd); }
+  Vector start(const Vector& sds) const { return sds; }
   Vector rescaled(const Vector& theta, double factor) const { return factor * theta; }
 
   Vector without_negligible(const Vector& theta, double tolerance) const {
@@ -46,7 +46,7 @@ struct HomogeneousDiagonal {
   int width;
 
   int parameter_count() const { return 1; }
-  Vector start(double sd) const { return Vector::Constant(1, sd); }
+  Vector start(const Vector& sds) const { return Vector::Constant(1, sds.mean()); }
   Vector rescaled(const Vector& theta, double factor) const { return factor * theta; }
   Vector without_negligible(const Vector& theta, double tolerance) const {
     return without_small_sds(theta, 1, tolerance);

@@ -14,9 +14,9 @@ struct Unstructured {
 
   int parameter_count() const { return packed_size(width); }
 
-  Vector start(double sd) const {
+  Vector start(const Vector& sds) const {
     Vector theta = Vector::Zero(parameter_count());
-    for (int j = 0; j < width; ++j) theta[packed_index(j, j)] = sd;
+    for (int j = 0; j < width; ++j) theta[packed_index(j, j)] = sds[j];
     return theta;
   }
 

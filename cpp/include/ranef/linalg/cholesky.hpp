@@ -15,7 +15,10 @@ namespace ranef {
 class Cholesky {
  public:
   Cholesky(const EliminationPattern& pattern, const DenseKernels& kernels)
-      : pattern_(&pattern), kernels_(&kernels), values_(pattern.value_count(), 0.0) {}
+      : pattern_(&pattern),
+        kernels_(&kernels),
+        values_(pattern.value_count(), 0.0),
+        border_columns_(std::size_t(pattern.head_size()) * pattern.border()) {}
 
   /// The buffer to fill with H (lower triangle) before `factor`, in the pattern's layout.
   std::vector<double>& values() { return values_; }
@@ -33,7 +36,7 @@ class Cholesky {
   void solve_lower(double* x, int border) const;
   void solve_upper(double* x, int border) const;
 
-  /// Entry (row, col) of the factor's dense tail, counted from the tail's end: border_factor(0, 0) is its last pivot.
+  /// Entry (row, col) of the factor's dense tail.
   double tail(int row, int col) const { return values_[pattern_->tail_offset() + row + std::int64_t(col) * pattern_->tail_order()]; }
 
   const EliminationPattern& pattern() const { return *pattern_; }
@@ -43,6 +46,7 @@ class Cholesky {
   const EliminationPattern* pattern_;
   const DenseKernels* kernels_;
   std::vector<double> values_;
+  std::vector<double> border_columns_;  // border rows of all head columns, one column each: their P P' is one product
 };
 
 }  // namespace ranef

@@ -23,8 +23,11 @@ namespace ranef {
 
 struct InnerOptions {
   int max_iterations = 100;
-  /// A mode is reached when a Newton step would lower g by less than this (log-likelihood units).
+  /// A mode is reached when a Newton step would lower g by less than this (log-likelihood units). The step is then
+  /// taken, but log|H| stays that of the point before it: an error of order sqrt(tolerance), reported as `noise`.
   double tolerance = 1e-12;
+  /// The same where a value is an answer and not a step of a search.
+  double precise_tolerance = 1e-20;
 };
 
 class LaplaceObjective final : public Objective {
@@ -34,7 +37,9 @@ class LaplaceObjective final : public Objective {
                    std::function<void()> poll = {});
 
   Index size() const override { return theta_first_ + system_.theta_size(); }
-  double value(const Vector& point) override;
+  double value(const Vector& point) override { return value_at(point, options_.tolerance); }
+  double precise_value(const Vector& point) override { return value_at(point, options_.precise_tolerance); }
+  double noise() const override { return adjoint_norm_ * last_step_norm_; }
   Vector gradient() override;
   Matrix approximate_hessian() override;
   std::string failure() const override { return failure_; }
@@ -63,7 +68,10 @@ class LaplaceObjective final : public Objective {
 
  private:
   void set_fixed_part(const Vector& point);
-  bool find_mode();
+  /// Where the mode is expected at `point`, from the last point with a gradient.
+  Vector predicted_mode(const Vector& point);
+  double value_at(const Vector& point, double tolerance);
+  bool find_mode(double tolerance);
   double penalised(const Vector& v, Vector& gradient, bool positive_weights);
   void spread(const Vector& v);
   void predictor_block(Index begin, Index end, Matrix& eta) const;
@@ -90,10 +98,19 @@ class LaplaceObjective final : public Objective {
   ScaledSystem system_;
   Matrix fixed_part_;        // n x K: offset + X beta of what is not integrated
   RowMatrix border_rows_;    // n x border, row by row
-  Vector mode_;
+  Vector point_, mode_;
   TermVectors effects_, effect_gradient_;
   Vector border_gradient_;
   double at_mode_ = 0.0;
+  double last_step_norm_ = 0.0;  // of the step that ended the last search, in the metric of H
+  double adjoint_norm_ = 0.0;    // of d(1/2 log|H|)/dv, in that metric
+
+  /// The last point with a gradient, its mode, and how the mode moves along the direction tried from there.
+  struct Departure {
+    Vector point, mode, direction, movement;
+    bool factor_current = false;  ///< the factor and the row derivatives are still those of `point`
+  };
+  Departure departure_;
   int inner_iterations_ = 0;
   std::string failure_;
 

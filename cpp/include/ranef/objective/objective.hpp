@@ -20,6 +20,10 @@ class Objective {
 
   virtual Index size() const = 0;
   virtual double value(const Vector& point) = 0;
+  /// By how much the last value may be off, because what it is computed from was itself found by iteration.
+  virtual double noise() const { return 0.0; }
+  /// The value with noise at the level of rounding.
+  virtual double precise_value(const Vector& point) { return value(point); }
   /// At the point of the last call of `value`, which must have been finite.
   virtual Vector gradient() = 0;
   /// A positive definite guess of the Hessian at that point (after `gradient`): what a first step is scaled by.

@@ -35,7 +35,7 @@ class ProfiledGaussian final : public Objective {
   Matrix approximate_hessian() override { return system_.approximate_information(); }
   std::string failure() const override { return failure_; }
 
-  /// theta from the mean squares between and within the levels of each term, the other terms left aside.
+  /// theta from sums of squares between the levels of each term (Henderson 1953, method 1).
   Vector moment_start() const;
 
   // At the last point.

@@ -29,6 +29,8 @@ class RestrictedObjective final : public Objective {
 
   Index size() const override { return space_.directions.cols(); }
   double value(const Vector& free) override { return objective_->value(space_.point(free)); }
+  double noise() const override { return objective_->noise(); }
+  double precise_value(const Vector& free) override { return objective_->precise_value(space_.point(free)); }
   Vector gradient() override { return space_.directions.transpose() * objective_->gradient(); }
   Matrix approximate_hessian() override {
     return space_.directions.transpose() * objective_->approximate_hessian() * space_.directions;

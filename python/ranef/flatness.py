@@ -1,0 +1,123 @@
+"""Directions in which the log-likelihood hardly changes: parameters that the data do not determine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranef.errors import ConvergenceError
+from ranef.finding import Finding
+from ranef.parameters import Parameter
+from ranef.separation import separation_findings
+
+if TYPE_CHECKING:
+    from ranef.fitstate import FitState
+
+Floats = NDArray[np.float64]
+
+# Eigenvalues of the Hessian, relative to the largest, that count as zero: where all are positive, and where some are
+# not and the rounding of differenced derivatives decides the sign.
+_FLAT = 1e-11
+_NOISE = 1e-5
+
+# Variance parameters may move by this multiple of themselves (correlations: of 1) within one standard error before
+# they count as undetermined, provided the likelihood needs them: without them it falls by more than `_NEEDED`.
+_LOOSE = 30.0
+_NEEDED = 0.5
+
+
+def spectrum_findings(fit: FitState) -> list[Finding]:
+    """What the Hessian's spectrum says: directions without information, or with curvature of the wrong sign.
+
+    Directions of coefficients that run to infinity are left to the findings on those.
+    """
+    uncertainty = fit.uncertainty
+    eigenvalues = uncertainty.eigenvalues
+    if not eigenvalues.size:
+        return []
+    scale = float(np.abs(eigenvalues).max())
+    limit = _FLAT if eigenvalues.min() > 0 else _NOISE
+    infinite = {name for finding in separation_findings(fit) for name in finding.parameters}
+    findings = []
+    for place, value in enumerate(eigenvalues):
+        if value > limit * scale:
+            continue
+        guilty = _loadings(fit, uncertainty.eigenvectors[:, place])
+        if infinite.issuperset(guilty):
+            continue
+        if value < -limit * scale:
+            message = f"the log-likelihood curves upwards along {', '.join(guilty)}: this is no maximum"
+            remedy = "fit again from other starting values (start=)"
+            findings.append(Finding("not a maximum", True, guilty, message, remedy))
+        else:
+            findings.append(_flat(guilty))
+    return findings
+
+
+def _loadings(fit: FitState, vector: Floats) -> tuple[str, ...]:
+    """Parameters that make up a direction, the largest share first, each in the unit of what it multiplies."""
+    weight = np.abs(vector) * np.array([_unit(fit, p) for p in fit.model.parameter_info])
+    return tuple(fit.model.names[int(i)] for i in np.argsort(-weight) if weight[i] > 0.3 * weight.max())
+
+
+def _unit(fit: FitState, parameter: Parameter) -> float:
+    """Root mean square of the column that a coefficient or standard deviation multiplies."""
+    column = np.ones(1)
+    if parameter.kind == "beta":
+        column = fit.design.predictors[parameter.owner].fixed.matrix[:, parameter.row]
+    elif parameter.kind == "sd" and parameter.row >= 0:
+        basis = fit.design.terms[parameter.owner].basis
+        column = column if basis is None else basis[:, parameter.row]
+    return float(np.sqrt(np.mean(column**2))) if column.size else 1.0
+
+
+def _flat(guilty: tuple[str, ...]) -> Finding:
+    message = f"the log-likelihood is flat along {', '.join(guilty)}: the data do not determine them"
+    return Finding("flat", True, guilty, message, "leave a term out, or hold a parameter at a value (fixed=)")
+
+
+def variance_findings(fit: FitState) -> list[Finding]:
+    """Variance parameters that trade off against each other, or that only their product with others determines."""
+    places = _free_variance_places(fit)
+    if not places:
+        return []
+    values = np.asarray(fit.estimate.values)[places]
+    sizes = np.array(
+        [abs(v) if fit.model.parameter_info[p].kind == "sd" else 1.0 for p, v in zip(places, values, strict=True)]
+    )
+    relative = fit.uncertainty.vcov[np.ix_(places, places)] / np.outer(sizes, sizes)
+    spreads, vectors = np.linalg.eigh(relative)
+    findings = []
+    for k in np.flatnonzero(spreads > _LOOSE**2):
+        weight = np.abs(vectors[:, k])
+        loose = [places[i] for i in np.argsort(-weight) if weight[i] > 0.3 * weight.max()]
+        if _loss_without(fit, loose) > _NEEDED:
+            findings.append(_flat(tuple(fit.model.names[p] for p in loose)))
+    return findings
+
+
+def _free_variance_places(fit: FitState) -> list[int]:
+    """Places of variance parameters that have a standard error and are not at zero."""
+    variances = np.diag(fit.uncertainty.vcov)
+    zero = set(fit.estimate.at_zero)
+    return [
+        k
+        for k, parameter in enumerate(fit.model.parameter_info)
+        if parameter.kind != "beta"
+        and k not in zero
+        and variances[k] > 0
+        and (parameter.kind == "cor" or fit.estimate.values[k] > 0)
+    ]
+
+
+def _loss_without(fit: FitState, places: list[int]) -> float:
+    """Log-likelihood lost where these parameters are zero, the others as estimated."""
+    values = np.array(fit.estimate.values)
+    values[places] = 0.0
+    try:
+        without = fit.model.evaluate(fit.model.core.loglik, np.nan_to_num(values, nan=0.0))
+    except ConvergenceError:
+        return float("inf")
+    return fit.loglik - without if np.isfinite(without) else float("inf")
