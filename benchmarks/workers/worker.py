@@ -63,7 +63,7 @@ def prepare_ranef(job: dict[str, Any], data: pd.DataFrame) -> Callable[[], Answe
 
     def fit() -> Answer:
         result = ranef.Model(built.specification, built.design).fit()
-        result.vcov()
+        np.sqrt(np.diag(result.fixed_vcov))
         return {"loglik": result.loglik, "evaluations": result.estimate.evaluations, "converged": result.converged}
 
     return fit
@@ -75,7 +75,7 @@ def prepare_ranef_formula(job: dict[str, Any], data: pd.DataFrame) -> Callable[[
 
     def fit() -> Answer:
         result = ranef.fit(job["formula"], data, family=job["family"], ziformula=job["ziformula"])
-        result.vcov()
+        np.sqrt(np.diag(result.fixed_vcov))
         return {"loglik": result.loglik, "evaluations": result.estimate.evaluations, "converged": result.converged}
 
     return fit

@@ -128,6 +128,18 @@ bool eliminate(const EliminationPattern& pattern, int head, double* values, doub
   return true;
 }
 
+/// C <- C - A'A, lower triangle, A of `border` columns.
+void subtract_gram(const DenseKernels& kernels, const std::vector<double>& a, int rows, int border, Block c) {
+  constexpr int kFewColumns = 8;  // packing a tall, thin matrix costs BLAS more than its product
+  if (border > kFewColumns) {
+    kernels.syrk_lower(Transpose::yes, border, rows, -1.0, {a.data(), rows}, 1.0, c);
+    return;
+  }
+  const Eigen::Map<const Matrix> columns(a.data(), rows, border);
+  for (int j = 0; j < border; ++j)
+    for (int i = j; i < border; ++i) c.data[i + j * c.ld] -= columns.col(i).dot(columns.col(j));
+}
+
 }  // namespace
 
 bool Cholesky::factor() {
@@ -140,22 +152,45 @@ bool Cholesky::factor() {
   const int order = pattern_->tail_order(), border = pattern_->border();
   if (border > 0 && pattern_->head_size() > 0) {
     double* corner = values + pattern_->tail_offset() + std::int64_t(order - border) * (order + 1);
-    kernels_->syrk_lower(Transpose::yes, border, pattern_->head_size(), -1.0,
-                         {border_columns_.data(), pattern_->head_size()}, 1.0, {corner, order});
+    subtract_gram(*kernels_, border_columns_, pattern_->head_size(), border, {corner, order});
   }
   return order == 0 || kernels_->potrf_lower(order, values + pattern_->tail_offset(), order);
 }
 
+namespace {
+
+/// Sum of logarithms, by the logarithm of products while they stay in range: one logarithm for many pivots.
+class LogSum {
+ public:
+  void add(double pivot) {
+    product_ *= pivot;
+    if (product_ > 1e100 || product_ < 1e-100) flush();
+  }
+  double total() {
+    flush();
+    return sum_;
+  }
+
+ private:
+  void flush() {
+    sum_ += std::log(product_);
+    product_ = 1.0;
+  }
+  double sum_ = 0.0, product_ = 1.0;
+};
+
+}  // namespace
+
 double Cholesky::log_determinant(int border) const {
-  double sum = 0.0;
+  LogSum sum;
   for (int head = 0; head < pattern_->head_count(); ++head) {
     const double* block = values_.data() + pattern_->value_offset(head);
     const int w = pattern_->width(head);
-    for (int j = 0; j < w; ++j) sum += std::log(block[j * w + j]);
+    for (int j = 0; j < w; ++j) sum.add(block[j * w + j]);
   }
   const int leading = pattern_->tail_order() - pattern_->border() + border;
-  for (int j = 0; j < leading; ++j) sum += std::log(tail(j, j));
-  return 2.0 * sum;
+  for (int j = 0; j < leading; ++j) sum.add(tail(j, j));
+  return 2.0 * sum.total();
 }
 
 void Cholesky::solve_lower(double* x, int border) const {

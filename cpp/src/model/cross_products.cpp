@@ -1,6 +1,9 @@
 #include "ranef/model/cross_products.hpp"
 
+#include <array>
 #include <numeric>
+
+#include "ranef/linalg/width_dispatch.hpp"
 
 namespace ranef {
 
@@ -138,21 +141,48 @@ RowValues row_values(const RandomTerm& term, Index row) {
   }
 }
 
+template <class Width>
+void accumulate_dense_diagonal(const RandomTerm& term, const double* weight, Index begin, Index end, double* out,
+                               Width w) {
+  const double* z = term.basis.data() + begin * w;
+  for (Index i = begin; i < end;) {
+    const int current = term.node[i];
+    std::array<double, kMaxUnrolledWidth * kMaxUnrolledWidth> sum{};
+    for (; i < end && term.node[i] == current; ++i, z += w)
+      for (int a = 0; a < w; ++a)
+        for (int b = 0; b < w; ++b) sum[a * w + b] += weight[i - begin] * z[a] * z[b];
+    double* block = out + Index(current) * w * w;
+    for (int k = 0; k < w * w; ++k) block[k] += sum[k];
+  }
+}
+
+void accumulate_wide_diagonal(const RandomTerm& term, const double* weight, Index begin, Index end, double* out) {
+  const Index w = term.width;
+  const double* z = term.basis.data() + begin * w;
+  for (Index i = begin; i < end; ++i, z += w) {
+    double* block = out + term.node[i] * w * w;
+    for (Index a = 0; a < w; ++a) {
+      const double wz = weight[i - begin] * z[a];
+      for (Index b = 0; b < w; ++b) block[a * w + b] += wz * z[b];
+    }
+  }
+}
+
 void accumulate_diagonal(const RandomTerm& term, const double* weight, Index begin, Index end, double* out) {
   const Index w = term.width;
   if (term.kind == BasisKind::intercept) {
-    for (Index i = begin; i < end; ++i) out[term.node[i]] += weight[i - begin];
+    for (Index i = begin; i < end;) {
+      const int current = term.node[i];
+      double sum = 0.0;
+      for (; i < end && term.node[i] == current; ++i) sum += weight[i - begin];
+      out[current] += sum;
+    }
   } else if (term.kind == BasisKind::indicator) {
     for (Index i = begin; i < end; ++i) out[term.node[i] * w * w + term.column[i] * (w + 1)] += weight[i - begin];
+  } else if (term.width > kMaxUnrolledWidth) {
+    accumulate_wide_diagonal(term, weight, begin, end, out);
   } else {
-    const double* z = term.basis.data() + begin * w;
-    for (Index i = begin; i < end; ++i, z += w) {
-      double* block = out + term.node[i] * w * w;
-      for (Index a = 0; a < w; ++a) {
-        const double wz = weight[i - begin] * z[a];
-        for (Index b = 0; b < w; ++b) block[a * w + b] += wz * z[b];
-      }
-    }
+    dispatch_width(term.width, [&](auto w) { accumulate_dense_diagonal(term, weight, begin, end, out, w); });
   }
 }
 

@@ -2,8 +2,11 @@
 
 #include <Eigen/Cholesky>
 #include <Eigen/LU>
+#include <array>
 #include <cmath>
 #include <stdexcept>
+
+#include "ranef/linalg/width_dispatch.hpp"
 
 namespace ranef {
 
@@ -62,40 +65,74 @@ RandomTerm make_random_term(RandomTermInput input, bool keep_basis) {
   return term;
 }
 
+namespace {
+
+template <class Width>
+void add_dense(const RandomTerm& term, const double* b, Index begin, Index end, double* eta, Width w) {
+  const int* node = term.node.data();
+  const double* z = term.basis.data() + begin * w;
+  for (Index i = begin; i < end; ++i, z += w) {
+    const double* own = b + Index(node[i]) * w;
+    double sum = 0.0;
+    for (int j = 0; j < w; ++j) sum += z[j] * own[j];
+    eta[i - begin] += sum;
+  }
+}
+
+/// Rows of one node mostly stand together: their sum is kept in registers, not added to memory row by row.
+template <class Width>
+void accumulate_dense(const RandomTerm& term, const double* r, Index begin, Index end, double* out, Width w) {
+  const int* node = term.node.data();
+  const double* z = term.basis.data() + begin * w;
+  for (Index i = begin; i < end;) {
+    const int current = node[i];
+    std::array<double, kMaxUnrolledWidth> sum{};
+    for (; i < end && node[i] == current; ++i, z += w)
+      for (int j = 0; j < w; ++j) sum[j] += z[j] * r[i - begin];
+    for (int j = 0; j < w; ++j) out[Index(current) * w + j] += sum[j];
+  }
+}
+
+void accumulate_wide(const RandomTerm& term, const double* r, Index begin, Index end, double* out) {
+  const Index w = term.width;
+  const double* z = term.basis.data() + begin * w;
+  for (Index i = begin; i < end; ++i, z += w)
+    for (Index j = 0; j < w; ++j) out[term.node[i] * w + j] += z[j] * r[i - begin];
+}
+
+}  // namespace
+
 void add_random_effects(const RandomTerm& term, const double* b, Index begin, Index end, double* eta) {
   const int* node = term.node.data();
-  const Index w = term.width;
   switch (term.kind) {
     case BasisKind::intercept:
       for (Index i = begin; i < end; ++i) eta[i - begin] += b[node[i]];
       return;
     case BasisKind::indicator:
-      for (Index i = begin; i < end; ++i) eta[i - begin] += b[node[i] * w + term.column[i]];
+      for (Index i = begin; i < end; ++i) eta[i - begin] += b[Index(node[i]) * term.width + term.column[i]];
       return;
     case BasisKind::dense:
-      const double* z = term.basis.data() + begin * w;
-      for (Index i = begin; i < end; ++i, z += w) {
-        double sum = 0.0;
-        for (Index j = 0; j < w; ++j) sum += z[j] * b[node[i] * w + j];
-        eta[i - begin] += sum;
-      }
+      dispatch_width(term.width, [&](auto w) { add_dense(term, b, begin, end, eta, w); });
   }
 }
 
 void accumulate_transpose(const RandomTerm& term, const double* r, Index begin, Index end, double* out) {
   const int* node = term.node.data();
-  const Index w = term.width;
   switch (term.kind) {
     case BasisKind::intercept:
-      for (Index i = begin; i < end; ++i) out[node[i]] += r[i - begin];
+      for (Index i = begin; i < end;) {
+        const int current = node[i];
+        double sum = 0.0;
+        for (; i < end && node[i] == current; ++i) sum += r[i - begin];
+        out[current] += sum;
+      }
       return;
     case BasisKind::indicator:
-      for (Index i = begin; i < end; ++i) out[node[i] * w + term.column[i]] += r[i - begin];
+      for (Index i = begin; i < end; ++i) out[Index(node[i]) * term.width + term.column[i]] += r[i - begin];
       return;
     case BasisKind::dense:
-      const double* z = term.basis.data() + begin * w;
-      for (Index i = begin; i < end; ++i, z += w)
-        for (Index j = 0; j < w; ++j) out[node[i] * w + j] += z[j] * r[i - begin];
+      if (term.width > kMaxUnrolledWidth) return accumulate_wide(term, r, begin, end, out);
+      dispatch_width(term.width, [&](auto w) { accumulate_dense(term, r, begin, end, out, w); });
   }
 }
 

@@ -334,7 +334,7 @@ Matrix LaplaceObjective::approximate_hessian() {
   information.topLeftCorner(theta_first_, theta_first_) -= cross.transpose() * solved;
   information.topLeftCorner(theta_first_, theta_first_) =
       positive_definite(information.topLeftCorner(theta_first_, theta_first_));
-  information.bottomRightCorner(system_.theta_size(), system_.theta_size()) = system_.approximate_information();
+  information.bottomRightCorner(system_.theta_size(), system_.theta_size()) = system_.approximate_information().information;
   return information;
 }
 

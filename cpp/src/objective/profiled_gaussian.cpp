@@ -214,6 +214,12 @@ Vector ProfiledGaussian::gradient() {
   return system_.theta_gradient(products_, std::move(direct), solution_.data(), nullptr, scale, border);
 }
 
+Matrix ProfiledGaussian::approximate_hessian() {
+  const ScaledSystem::Information at = system_.approximate_information();
+  const Matrix profiled = at.information - 2.0 / effective_rows_ * at.slope * at.slope.transpose();
+  return profiled.llt().info() == Eigen::Success ? profiled : at.information;
+}
+
 Vector ProfiledGaussian::coefficients() {
   solve();
   return least_squares_ + solution_.tail(columns_);

@@ -6,6 +6,9 @@
 
 namespace ranef {
 
+/// The widest block with a kernel of its own.
+inline constexpr int kMaxUnrolledWidth = 4;
+
 template <class Kernel>
 decltype(auto) dispatch_width(int width, Kernel&& kernel) {
   switch (width) {

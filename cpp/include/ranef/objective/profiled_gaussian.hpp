@@ -32,7 +32,8 @@ class ProfiledGaussian final : public Objective {
   Index size() const override { return system_.theta_size(); }
   double value(const Vector& theta) override;
   Vector gradient() override;
-  Matrix approximate_hessian() override { return system_.approximate_information(); }
+  /// The information about theta once the residual variance is estimated with it.
+  Matrix approximate_hessian() override;
   std::string failure() const override { return failure_; }
 
   /// theta from sums of squares between the levels of each term (Henderson 1953, method 1).

@@ -50,9 +50,16 @@ class ScaledSystem {
   Vector theta_gradient(const CrossProducts& products, std::vector<Matrix> direct, const double* v, const double* adjoint,
                         double scale, int border) const;
 
-  /// Expected information about theta if the random effects were Gaussian data: 1/2 tr(K E_p K E_q) summed over
-  /// levels, K = I - H^-1 averaged over a term's blocks (how much of a random effect the data determine).
-  Matrix approximate_information() const;
+  /// Fisher information about theta of Gaussian data with these random effects. With K = I - H^-1 (how much of a
+  /// random effect the data determine) and F_p = S^-1 dS_p + (S^-1 dS_p)',
+  ///     information_pq = 1/2 sum over blocks tr(K F_p K F_q),   slope_p = 1/2 sum over blocks tr(K F_p);
+  /// the latter is the information shared with a common factor of all variances. Blocks of K between different nodes
+  /// are left out: an approximation for crossed terms, exact for one term or nested ones.
+  struct Information {
+    Matrix information;
+    Vector slope;
+  };
+  Information approximate_information() const;
 
   const std::vector<Matrix>& scales() const { return scales_; }
 
