@@ -21,6 +21,8 @@ import pandas as pd
 
 Answer = dict[str, Any]
 MIB = 1024.0
+# A fit of a millisecond is repeated for as long: a process that has just woken up times its caches, not the fit.
+BURST_SECONDS = 0.03
 
 
 def memory(key: str) -> float:
@@ -52,6 +54,14 @@ def grouping(formula: str) -> list[str]:
     return [piece.split(")")[0].strip() for piece in formula.split("|")[1:]]
 
 
+def check_standard_errors(fit: Any) -> None:
+    """The conditional model's standard errors, which the fit has computed: they belong to the time."""
+    count = fit.estimate.beta[0].size
+    variances = np.diag(fit.estimate.beta_vcov)[:count]
+    if not (variances > 0).all():
+        raise ValueError(f"standard errors are missing: variances {variances}")
+
+
 def prepare_ranef(job: dict[str, Any], data: pd.DataFrame) -> Callable[[], Answer]:
     """The fit with the design built, standard errors of the fixed effects included.
 
@@ -63,7 +73,7 @@ def prepare_ranef(job: dict[str, Any], data: pd.DataFrame) -> Callable[[], Answe
 
     def fit() -> Answer:
         result = ranef.Model(built.specification, built.design).fit()
-        np.sqrt(np.diag(result.fixed_vcov))
+        np.sqrt(np.diag(result.vcov()))
         return {"loglik": result.loglik, "evaluations": result.estimate.evaluations, "converged": result.converged}
 
     return fit
@@ -75,7 +85,7 @@ def prepare_ranef_formula(job: dict[str, Any], data: pd.DataFrame) -> Callable[[
 
     def fit() -> Answer:
         result = ranef.fit(job["formula"], data, family=job["family"], ziformula=job["ziformula"])
-        np.sqrt(np.diag(result.fixed_vcov))
+        np.sqrt(np.diag(result.vcov()))
         return {"loglik": result.loglik, "evaluations": result.estimate.evaluations, "converged": result.converged}
 
     return fit
@@ -164,12 +174,16 @@ def main() -> None:
     job = json.loads(sys.argv[1])
     fit = ENGINES[job["engine"]](job, table(job))
     tell({"ready": True})
+    burst = 0.0
     for _ in sys.stdin:
         reset_peak()
         before, wall, cpu = memory("VmRSS"), time.perf_counter(), time.process_time()
-        answer = fit()
+        count, answer = 1, fit()
+        while time.process_time() - cpu < burst:
+            count, answer = count + 1, fit()
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-        tell({**answer, "cpu": cpu, "wall": wall, "peak_mib": memory("VmHWM") - before})
+        tell({**answer, "cpu": cpu / count, "wall": wall / count, "peak_mib": memory("VmHWM") - before})
+        burst = BURST_SECONDS
 
 
 if __name__ == "__main__":

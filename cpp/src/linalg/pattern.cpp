@@ -39,12 +39,11 @@ std::vector<std::vector<int>> head_structure(const Adjacency& adjacency, const s
 }  // namespace
 
 EliminationPattern::EliminationPattern(const BlockGraph& graph)
-    : border_(graph.border), start_(graph.width.size()), place_(graph.width.size()), node_width_(graph.width) {
+    : border_(graph.border), start_(graph.width.size()), node_width_(graph.width) {
   const Adjacency adjacency(graph);
-  const std::vector<int> order = minimum_degree_order(adjacency);
-  for (std::size_t p = 0; p < order.size(); ++p) place_[order[p]] = static_cast<int>(p);
-  const std::vector<int> parent = elimination_tree(adjacency, order, place_);
-  head_count_ = choose_head(adjacency, order, place_, parent, graph.width, border_);
+  const auto [order, place, parent, head_count] = plan_elimination(graph, adjacency);
+  place_ = place;
+  head_count_ = head_count;
 
   for (int p = 0; p < node_count(); ++p) {
     if (p == head_count_) head_size_ = size_;

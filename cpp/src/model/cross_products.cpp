@@ -65,6 +65,7 @@ BlockGraph CrossProductLayout::graph(const std::vector<RandomTerm>& terms, const
   const std::vector<int> first = first_nodes(terms);
   for (std::size_t t = 0; t < terms.size(); ++t) {
     graph.width.insert(graph.width.end(), terms[t].node_count(), terms[t].width);
+    graph.group_size.push_back(terms[t].node_count());
     for (int level = 0; terms[t].series > 1 && level < terms[t].level_count; ++level)
       for (int time = 1; time < terms[t].series; ++time) {
         const int node = first[t] + level * terms[t].series + time;

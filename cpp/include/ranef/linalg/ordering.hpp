@@ -16,15 +16,16 @@ struct Adjacency {
   int node_count() const { return static_cast<int>(offset.size()) - 1; }
 };
 
-/// order[place] = node. A graph without edges keeps its own order.
-std::vector<int> minimum_degree_order(const Adjacency& adjacency);
+/// order[place] = node; place[node]; parent[place]: the first later node that a column of the factor reaches, -1 for
+/// roots; and how many nodes, from the first, make the sparse head.
+struct EliminationPlan {
+  std::vector<int> order, place, parent;
+  int head_count = 0;
+};
 
-/// parent[place]: the first later node that a column of the factor reaches; -1 for roots.
-std::vector<int> elimination_tree(const Adjacency& adjacency, const std::vector<int>& order,
-                                  const std::vector<int>& place);
-
-/// Number of head nodes that makes factorisation plus selected inverse cheapest.
-int choose_head(const Adjacency& adjacency, const std::vector<int>& order, const std::vector<int>& place,
-                const std::vector<int>& parent, const std::vector<int>& width, int border);
+/// The cheapest, for factorisation plus selected inverse, of two orders: approximate minimum degree, which wins where
+/// factors are nested or nearly so, and whole groups by decreasing size, which wins where two factors are crossed (the
+/// largest is eliminated, block by block, and what is left is dense whatever the order).
+EliminationPlan plan_elimination(const BlockGraph& graph, const Adjacency& adjacency);
 
 }  // namespace ranef

@@ -32,6 +32,7 @@ namespace ranef {
 /// Nodes, their widths, and the pairs of nodes that meet; each pair once, in any orientation.
 struct BlockGraph {
   std::vector<int> width;
+  std::vector<int> group_size;  ///< nodes stand in groups (random terms) of these sizes, one after the other
   std::vector<std::pair<int, int>> edges;
   int border = 0;
 };
