@@ -73,7 +73,7 @@ def prepare_ranef(job: dict[str, Any], data: pd.DataFrame) -> Callable[[], Answe
 
     def fit() -> Answer:
         result = ranef.Model(built.specification, built.design).fit()
-        np.sqrt(np.diag(result.vcov()))
+        check_standard_errors(result)
         return {"loglik": result.loglik, "evaluations": result.estimate.evaluations, "converged": result.converged}
 
     return fit
@@ -85,7 +85,7 @@ def prepare_ranef_formula(job: dict[str, Any], data: pd.DataFrame) -> Callable[[
 
     def fit() -> Answer:
         result = ranef.fit(job["formula"], data, family=job["family"], ziformula=job["ziformula"])
-        np.sqrt(np.diag(result.vcov()))
+        check_standard_errors(result)
         return {"loglik": result.loglik, "evaluations": result.estimate.evaluations, "converged": result.converged}
 
     return fit

@@ -30,6 +30,8 @@ constexpr double kScatteredMultiplyAdd = 2.0;
 constexpr double kHeadColumn = 40.0;
 constexpr double kDenseFlop = 0.04;
 constexpr double kDenseEntry = 1.5;
+/// What finding a minimum-degree order costs an edge: cheap factorisations are not worth looking for cheaper ones.
+constexpr double kMinimumDegreeEdge = 100.0;
 /// Minimum degree scatters the rows of the eliminated nodes, which the model does not see.
 constexpr double kClearlyCheaper = 0.6;
 
@@ -140,7 +142,7 @@ EliminationPlan make_plan(const Adjacency& adjacency, std::vector<int> order) {
 EliminationPlan plan_elimination(const BlockGraph& graph, const Adjacency& adjacency) {
   EliminationPlan by_group = make_plan(adjacency, order_by_group_size(graph));
   const double group_cost = choose_head(graph, adjacency, by_group);
-  if (graph.group_size.size() < 2 && adjacency.neighbour.empty()) return by_group;
+  if (group_cost < kMinimumDegreeEdge * static_cast<double>(graph.edges.size() + 1)) return by_group;
   EliminationPlan by_degree = make_plan(adjacency, minimum_degree_order(adjacency));
   return choose_head(graph, adjacency, by_degree) < kClearlyCheaper * group_cost ? by_degree : by_group;
 }
