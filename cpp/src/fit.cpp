@@ -17,7 +17,11 @@ namespace {
 
 /// Starting standard deviations, as shares of the response's own scale.
 constexpr double kStartScale = 0.5;
-constexpr double kStartScales[] = {1.0, 0.1, 4.0};
+struct StartScale {
+  double mean;   ///< for random effects in the mean
+  double other;  ///< and in other predictors
+};
+constexpr StartScale kStartScales[] = {{1.0, 1.0}, {1.0, 0.1}, {0.1, 0.1}, {4.0, 4.0}};
 /// A fit is certified when the exact curvature predicts less gain than this.
 constexpr double kCertifiedGain = 1e-6;
 constexpr int kMaxPolish = 4;
@@ -31,17 +35,20 @@ Index total_columns(const Model& model) {
 /// An ordinary scale for random effects in a predictor.
 double ordinary_scale(const FixedEffectsStart& start, int predictor) {
   const double scale = start.scale[predictor];
-  return std::isfinite(scale) && scale > 1e-12 && scale < 1e12 ? scale : 1.0;
+  if (!(std::isfinite(scale) && scale > 1e-12 && scale < 1e12)) return 1.0;
+  // Log dispersions and logits of zero inflation have a scale of their own, and working residuals that are wild.
+  return predictor == 0 ? scale : std::min(scale, 1.0);
 }
 
-Vector starting_point(const Model& model, const ParameterMap& map, const FixedEffectsStart& start, double factor) {
+Vector starting_point(const Model& model, const ParameterMap& map, const FixedEffectsStart& start, StartScale factor) {
   Vector point = Vector::Zero(map.size());
   for (std::size_t k = 0; k < start.coefficients.size(); ++k)
     if (const Index at = map.coefficient_offset(k); at >= 0)
       point.segment(at, start.coefficients[k].size()) = start.coefficients[k];
   for (std::size_t t = 0; t < model.terms().size(); ++t) {
     const RandomTerm& term = model.terms()[t];
-    const double sd = kStartScale * factor * ordinary_scale(start, term.predictor);
+    const double sd =
+        kStartScale * (term.predictor == 0 ? factor.mean : factor.other) * ordinary_scale(start, term.predictor);
     point.segment(map.term_offset(t), term.covariance->parameter_count()) = term.covariance->start(sd);
   }
   return point;
@@ -211,27 +218,91 @@ FitReport fit_profiled(const Model& model, Layouts& layouts, const FitRequest& r
   return out;
 }
 
+/// Second derivatives at the end of a search, in its free coordinates, and what they say.
 struct Certificate {
-  bool ok = false;
-  Matrix hessian;  // in free coordinates
-  double gain = 0.0;
-  bool positive = false;
+  bool ok = false;        ///< the objective has values all around
+  bool positive = false;  ///< no direction in which it falls
+  Matrix hessian;
+  Matrix covariance;      ///< inverse of the Hessian on the directions in which it is not flat
+  Matrix flat;            ///< unit directions along which the objective does not change, by columns
+  double gain = 0.0;      ///< what a Newton step would still gain
 };
 
-Certificate certify(RestrictedObjective& objective, const Vector& free, Differences kind) {
+/// Curvatures, in shares of an ordinary one, below which a direction is flat (if negative: above minus which).
+constexpr double kFlat = 1e-4;
+
+/// Inverse of the Hessian by its spectrum in ordinary units, flat directions left out.
+void invert(const Vector& scale, const Vector& gradient, Certificate& out) {
+  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(scale.asDiagonal() * out.hessian * scale.asDiagonal());
+  const Vector& values = eigen.eigenvalues();
+  out.positive = values.size() == 0 || values[0] > -kFlat;
+  Index flat = 0;
+  while (flat < values.size() && values[flat] <= kFlat) ++flat;
+  const Index curved = values.size() - flat;
+  const Matrix directions = scale.asDiagonal() * eigen.eigenvectors().rightCols(curved);
+  out.covariance = directions * values.tail(curved).cwiseInverse().asDiagonal() * directions.transpose();
+  out.flat = (scale.asDiagonal() * eigen.eigenvectors().leftCols(flat)).colwise().normalized();
+  out.gain = 0.5 * gradient.dot(out.covariance * gradient);
+}
+
+/// `unit`: lengths beyond which nothing is ordinary, one a coordinate.
+Certificate certify(RestrictedObjective& objective, const Vector& free, const Vector& unit, Differences kind) {
   Certificate out;
   if (!std::isfinite(objective.value(free))) return out;
   const Vector gradient = objective.gradient();
-  const Vector scale = objective.approximate_hessian().diagonal().cwiseMax(1e-12).cwiseSqrt().cwiseInverse();
+  constexpr double kLongest = 30.0;
+  const Vector scale = objective.approximate_hessian().diagonal().cwiseMax(1e-300).cwiseSqrt().cwiseInverse().cwiseMin(kLongest * unit);
   DifferencedHessian differenced = difference_hessian(objective, free, gradient, scale, kind);
   objective.value(free);
   if (!differenced.ok) return out;
   out.ok = true;
   out.hessian = std::move(differenced.hessian);
-  const Eigen::LLT<Matrix> factor(out.hessian);
-  out.positive = factor.info() == Eigen::Success;
-  if (out.positive) out.gain = 0.5 * gradient.dot(factor.solve(gradient));
+  invert(scale, gradient, out);
   return out;
+}
+
+/// The natural unit of every coordinate of a point: of the mean's for its coefficients and random effects, else one.
+Vector natural_units(const Model& model, const ParameterMap& map, double mean_unit) {
+  Vector units = Vector::Ones(map.size());
+  if (const Index at = map.coefficient_offset(0); at >= 0)
+    units.segment(at, model.predictors()[0].columns()).setConstant(mean_unit);
+  for (std::size_t t = 0; t < model.terms().size(); ++t) {
+    const RandomTerm& term = model.terms()[t];
+    if (term.predictor == 0) units.segment(map.term_offset(t), term.covariance->parameter_count()).setConstant(mean_unit);
+  }
+  return units;
+}
+
+/// Reported parameters that move along the flat directions (columns, in the coordinates of a point).
+std::vector<Index> flat_parameters(const Matrix& jacobian, const Matrix& flat, const Vector& units) {
+  constexpr double kTakesPart = 0.1;
+  std::vector<Index> out;
+  const Matrix moved = units.cwiseInverse().asDiagonal() * (jacobian * flat);
+  for (Index i = 0; i < moved.rows(); ++i)
+    for (Index j = 0; j < moved.cols(); ++j)
+      if (std::abs(moved(i, j)) > kTakesPart * moved.col(j).cwiseAbs().maxCoeff()) {
+        out.push_back(i);
+        break;
+      }
+  return out;
+}
+
+/// A fit with the random effects outside the mean held at zero, then those given a small standard deviation.
+Vector start_from_mean_terms(LaplaceObjective& objective, const Model& model, const ParameterMap& map,
+                             const FixedEffectsStart& fixed_start, const FitRequest& request) {
+  constexpr StartScale kSmall{1.0, 0.1};
+  const Vector start = starting_point(model, map, fixed_start, kSmall);
+  std::vector<Index> held;
+  for (std::size_t t = 0; t < model.terms().size(); ++t)
+    for (int p = 0; model.terms()[t].predictor != 0 && p < model.terms()[t].covariance->parameter_count(); ++p)
+      held.push_back(map.term_offset(t) + p);
+  const AffineSpace space = AffineSpace::everything(map.size()).without(held);
+  RestrictedObjective restricted(objective, space);
+  const OptimizerReport found =
+      minimise(restricted, space.coordinates(start), request.options.optimizer, request.progress);
+  Vector point = space.point(found.point);
+  for (const Index h : held) point[h] = start[h];
+  return point;
 }
 
 FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& request) {
@@ -240,20 +311,29 @@ FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& re
   const FixedEffectsStart fixed_start = fit_fixed_effects(model);
   const double unit = ordinary_scale(fixed_start, 0);
 
+  // The caller's start, if any, then ordinary ones of different sizes, until one converges; in the end from the fit
+  // without random effects outside the mean.
+  std::vector<Vector> starts;
+  if (request.start.size() > 0) starts.push_back(map.to_point(request.start));
+  if (request.fixed.empty()) {
+    for (const StartScale& factor : kStartScales) starts.push_back(starting_point(model, map, fixed_start, factor));
+    if (model.active() == Active::all) starts.emplace_back();
+  }
   BoundaryReport found;
-  for (const double factor : kStartScales) {
-    const Vector start =
-        request.start.size() > 0 ? map.to_point(request.start) : starting_point(model, map, fixed_start, factor);
+  for (Vector& start : starts) {
     objective.reset_mode();
+    if (start.size() == 0) start = start_from_mean_terms(objective, model, map, fixed_start, request);
     BoundaryReport attempt =
         minimise_with_boundary(objective, model, free_space(model, map, start, request.start, request.fixed), start,
                                map.theta_offset(), unit, request.options.optimizer, request.progress);
+    const bool converged = attempt.optimizer.termination == Termination::converged;
     const bool better = found.optimizer.termination == Termination::no_start ||
                         (attempt.optimizer.termination != Termination::no_start &&
                          attempt.optimizer.value < found.optimizer.value);
     attempt.optimizer.evaluations += found.optimizer.evaluations;
-    if (better) found = std::move(attempt);
-    if (found.optimizer.termination == Termination::converged || request.start.size() > 0) break;
+    attempt.optimizer.iterations += found.optimizer.iterations;
+    if (converged || better) found = std::move(attempt);
+    if (converged) break;
   }
 
   FitReport out;
@@ -266,19 +346,21 @@ FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& re
 
   RestrictedObjective restricted(objective, found.space);
   Vector free = found.optimizer.point;
-  Certificate certificate = certify(restricted, free, Differences::forward);
+  const Vector units = natural_units(model, map, unit);
+  const Vector free_units = found.space.directions.transpose().cwiseAbs() * units;
+  Certificate certificate = certify(restricted, free, free_units, Differences::forward);
   for (int polish = 0; polish < kMaxPolish && found.optimizer.termination != Termination::max_iterations &&
                        certificate.ok && certificate.positive && certificate.gain > kCertifiedGain;
        ++polish) {
     restricted.value(free);
     const Vector gradient = restricted.gradient();
     const double before = restricted.precise_value(free);
-    const Vector trial = free - certificate.hessian.llt().solve(gradient);
+    const Vector trial = free - certificate.covariance * gradient;
     const double after = restricted.precise_value(trial);
     if (!(after < before)) break;
     free = trial;
     found.optimizer.value = after;
-    certificate = certify(restricted, free, Differences::forward);
+    certificate = certify(restricted, free, free_units, Differences::forward);
     out.evaluations += 1 + static_cast<int>(free.size());
   }
   out.evaluations += static_cast<int>(free.size());
@@ -297,8 +379,7 @@ FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& re
   const Index total = total_columns(model);
   Matrix covariance = Matrix::Constant(total, total, std::numeric_limits<double>::quiet_NaN());
   if (out.curvature_positive) {
-    const Matrix all = found.space.directions *
-                       certificate.hessian.llt().solve(found.space.directions.transpose());
+    const Matrix all = found.space.directions * certificate.covariance * found.space.directions.transpose();
     const Index outside = model.reml() ? model.predictors()[0].columns() : 0;
     covariance.setZero();
     covariance.bottomRightCorner(total - outside, total - outside) = all.topLeftCorner(total - outside, total - outside);
@@ -308,7 +389,7 @@ FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& re
       for (Index j = 0; j < free.size(); ++j)
         movement.col(j) = objective.mode_derivative(found.space.directions.col(j)).tail(outside);
       covariance.topLeftCorner(outside, outside) =
-          objective.border_covariance() + movement * certificate.hessian.llt().solve(movement.transpose());
+          objective.border_covariance() + movement * certificate.covariance * movement.transpose();
     }
   }
   Matrix to_user = Matrix::Zero(total, total);
@@ -322,6 +403,12 @@ FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& re
   }
   out.coefficients = user_coefficients(model, coefficients);
   out.coefficient_covariance = to_user * covariance * to_user.transpose();
+  const Index integrated = model.reml() ? model.predictors()[0].columns() : 0;
+  for (const Index f : flat_parameters(map.jacobian(out.point), found.space.directions * certificate.flat, units)) {
+    if (f >= map.theta_offset()) continue;
+    out.coefficient_covariance.row(integrated + f).setConstant(std::numeric_limits<double>::quiet_NaN());
+    out.coefficient_covariance.col(integrated + f).setConstant(std::numeric_limits<double>::quiet_NaN());
+  }
   out.effects = user_effects(model, objective.effects());
   out.linear_predictors = objective.linear_predictors();
   out.at_zero = reported_zeros(model, map, out.point, found.at_zero);
@@ -354,7 +441,7 @@ FitReport fit(const Model& model, Layouts& layouts, const FitRequest& request) {
 
 Vector starting_values(const Model& model, Layouts&) {
   const ParameterMap map(model);
-  return map.to_values(starting_point(model, map, fit_fixed_effects(model), 1.0));
+  return map.to_values(starting_point(model, map, fit_fixed_effects(model), kStartScales[0]));
 }
 
 double log_likelihood(const Model& model, Layouts& layouts, const Vector& values) {
@@ -390,7 +477,9 @@ CurvatureReport curvature(const Model& model, Layouts& layouts, const FitReport&
   space = space.without(held);
   for (const Index h : held) space.base[h] = fit.point[h];
   RestrictedObjective restricted(objective, space);
-  const Certificate certificate = certify(restricted, space.coordinates(fit.point), Differences::central);
+  const Vector units = natural_units(model, map, ordinary_scale(fit_fixed_effects(model), 0));
+  const Certificate certificate = certify(restricted, space.coordinates(fit.point),
+                                          space.directions.transpose().cwiseAbs() * units, Differences::central);
 
   CurvatureReport out;
   out.covariance = Matrix::Constant(map.size(), map.size(), std::numeric_limits<double>::quiet_NaN());
@@ -403,7 +492,10 @@ CurvatureReport curvature(const Model& model, Layouts& layouts, const FitReport&
   out.eigenvectors = jacobian * space.directions * eigen.eigenvectors();
   if (!certificate.positive) return out;
   const Matrix root = jacobian * space.directions;
-  out.covariance = root * certificate.hessian.llt().solve(root.transpose());
+  out.covariance = root * certificate.covariance * root.transpose();
+  for (const Index f : flat_parameters(jacobian, space.directions * certificate.flat, units))
+    if (std::find(out.undetermined.begin(), out.undetermined.end(), f) == out.undetermined.end())
+      out.undetermined.push_back(f);
   for (const Index z : out.undetermined) {
     out.covariance.row(z).setConstant(std::numeric_limits<double>::quiet_NaN());
     out.covariance.col(z).setConstant(std::numeric_limits<double>::quiet_NaN());

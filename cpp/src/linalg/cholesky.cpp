@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "ranef/linalg/width_dispatch.hpp"
 
@@ -191,6 +192,17 @@ double Cholesky::log_determinant(int border) const {
   const int leading = pattern_->tail_order() - pattern_->border() + border;
   for (int j = 0; j < leading; ++j) sum.add(tail(j, j));
   return 2.0 * sum.total();
+}
+
+double Cholesky::smallest_pivot() const {
+  double smallest = std::numeric_limits<double>::infinity();
+  for (int head = 0; head < pattern_->head_count(); ++head) {
+    const double* block = values_.data() + pattern_->value_offset(head);
+    const int w = pattern_->width(head);
+    for (int j = 0; j < w; ++j) smallest = std::min(smallest, block[j * w + j]);
+  }
+  for (int j = 0; j < pattern_->tail_order() - pattern_->border(); ++j) smallest = std::min(smallest, tail(j, j));
+  return smallest * smallest;
 }
 
 void Cholesky::solve_lower(double* x, int border) const {

@@ -14,6 +14,9 @@ namespace {
 constexpr double kLog2Pi = 1.8378770664093454836;
 constexpr double kArmijo = 1e-4;
 constexpr int kMaxHalvings = 40;
+/// Without data the pivots of H are one. A likelihood that is not log-concave can lower them; where one nears zero,
+/// -1/2 log|H| has a pole that is no likelihood's (the random effect's posterior has left the shape of a Gaussian).
+constexpr double kPole = 0.05;
 
 double log_volume(const LinearPredictor& predictor) { return predictor.to_user.diagonal().cwiseAbs().array().log().sum(); }
 
@@ -161,6 +164,10 @@ bool LaplaceObjective::find_mode(double tolerance) {
     const double decrement = -gradient.dot(step);
     if (!std::isfinite(decrement)) break;
     if (0.5 * decrement < tolerance) {
+      if (exact && system_.cholesky().smallest_pivot() < kPole) {
+        failure_ = "the Laplace approximation does not hold: the data leave a random effect more uncertain than its prior";
+        return false;
+      }
       if (!exact) {
         failure_ = "the stationary point of the random effects is not a mode: the Hessian is not positive definite";
         return false;

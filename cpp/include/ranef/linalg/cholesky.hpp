@@ -30,6 +30,9 @@ class Cholesky {
   /// log det of the leading part: all nodes and the first `border` border rows.
   double log_determinant(int border) const;
 
+  /// Smallest pivot of the nodes: what is left of a diagonal entry of H given all that was eliminated before.
+  double smallest_pivot() const;
+
   /// Replaces x (nodes, then `border` border entries) by H^-1 x, H cut off after those border rows.
   void solve(double* x, int border) const;
   /// The two halves of `solve`: L^-1 x and L^-T x.
