@@ -29,9 +29,7 @@ struct Options {
   int max_inner_iterations = ranef::InnerOptions().max_iterations;
 };
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 /// Takes the GIL now and then to let Python's signal handlers run; throws what they raise.
 std::function<void()> signal_poll() {
@@ -207,7 +205,8 @@ void bind_fit(py::module_& module) {
       py::arg("progress") = py::none());
   model.def(
       "refit",
-      [](const ModelHandle& handle, const Floats& response, const Options& options, const std::optional<Floats>& start) {
+      [](const ModelHandle& handle, const Floats& response, const Options& options,
+         const std::optional<Floats>& start) {
         const ranef::Model other = handle.model.with_response(to_vector(response));
         return finish(handle, run(other, handle.layouts, make_request(options, start, {}, {})));
       },

@@ -98,9 +98,12 @@ Vector checked_values(const ModelHandle& handle, const Floats& values) {
 
 const char* kind_name(ranef::Parameter::Kind kind) {
   switch (kind) {
-    case ranef::Parameter::Kind::coefficient: return "beta";
-    case ranef::Parameter::Kind::sd: return "sd";
-    default: return "cor";
+    case ranef::Parameter::Kind::coefficient:
+      return "beta";
+    case ranef::Parameter::Kind::sd:
+      return "sd";
+    default:
+      return "cor";
   }
 }
 
@@ -126,9 +129,10 @@ void bind_model(py::module_& module) {
       .def(py::init(&make_model), py::arg("likelihood"), py::arg("response"), py::arg("predictors"), py::arg("terms"),
            py::arg("trials") = py::none(), py::arg("weights") = py::none(), py::arg("reml") = false,
            py::arg("kernels") = py::none())
-      .def_property_readonly(
-          "parameters", [](const ModelHandle& handle) { return ranef::ParameterMap(handle.model).parameters(); })
-      .def("start", [](const ModelHandle& handle) { return to_array(ranef::starting_values(handle.model, handle.layouts)); })
+      .def_property_readonly("parameters",
+                             [](const ModelHandle& handle) { return ranef::ParameterMap(handle.model).parameters(); })
+      .def("start",
+           [](const ModelHandle& handle) { return to_array(ranef::starting_values(handle.model, handle.layouts)); })
       .def(
           "loglik",
           [](const ModelHandle& handle, const Floats& values) {

@@ -41,7 +41,8 @@ class NewRows {
  public:
   NewRows(const Model& model, const LaplaceObjective& objective, const std::vector<NewTerm>& terms)
       : model_(&model), objective_(&objective), terms_(&terms) {
-    for (std::size_t t = 0; t < terms.size(); ++t) scaled_.push_back(model.terms()[t].to_user * objective.system().scales()[t]);
+    for (std::size_t t = 0; t < terms.size(); ++t)
+      scaled_.push_back(model.terms()[t].to_user * objective.system().scales()[t]);
   }
 
   /// Values of the user's block in row i of term t.
@@ -71,8 +72,7 @@ class NewRows {
         continue;
       }
       const Vector weight = scaled_[t].transpose() * z;
-      for (Index j = 0; j < weight.size(); ++j)
-        out.push_back({start[term.levels[i]] + static_cast<int>(j), weight[j]});
+      for (Index j = 0; j < weight.size(); ++j) out.push_back({start[term.levels[i]] + static_cast<int>(j), weight[j]});
     }
     return out;
   }
@@ -118,13 +118,15 @@ std::vector<Vector> conditional_covariance(const Model& model, Layouts& layouts,
       const Index length = term.series;
       Vector series = Vector::Zero(term.level_count * length * length);
       for (Index g = 0; g < term.node_count(); ++g)
-        series[(g / length) * length * length + (g % length) * (length + 1)] = ours[g] * term.to_user(0, 0) * term.to_user(0, 0);
+        series[(g / length) * length * length + (g % length) * (length + 1)] =
+            ours[g] * term.to_user(0, 0) * term.to_user(0, 0);
       out.push_back(std::move(series));
       continue;
     }
     Vector values(term.node_count() * size);
     for (Index g = 0; g < term.node_count(); ++g) {
-      const RowMatrix block = term.to_user * Eigen::Map<const RowMatrix>(ours + g * size, w, w) * term.to_user.transpose();
+      const RowMatrix block =
+          term.to_user * Eigen::Map<const RowMatrix>(ours + g * size, w, w) * term.to_user.transpose();
       values.segment(g * size, size) = Eigen::Map<const Vector>(block.data(), size);
     }
     out.push_back(std::move(values));
@@ -140,7 +142,8 @@ Matrix predictor_covariance(const Model& model, Layouts& layouts, const FitRepor
   const int predictors = model.likelihood().predictor_count(), border = objective.layout().border();
   const Index rows = matrices[0].rows(), size = objective.mode().size();
   Matrix mode_derivatives(size, map.size());
-  for (Index j = 0; j < map.size(); ++j) mode_derivatives.col(j) = objective.mode_derivative(Vector::Unit(map.size(), j));
+  for (Index j = 0; j < map.size(); ++j)
+    mode_derivatives.col(j) = objective.mode_derivative(Vector::Unit(map.size(), j));
 
   std::vector<Matrix> fixed;
   for (int k = 0; k < predictors; ++k) fixed.push_back(matrices[k] * model.predictors()[k].to_user);

@@ -120,8 +120,8 @@ bool eliminate(const EliminationPattern& pattern, int head, double* values, doub
   for (auto target = pattern.targets_begin(head); target != pattern.targets_end(head); ++target)
     update_target(pattern, *target, panel, count, values, w);
   const int skipped = pattern.head_row_count(head);
-  update_tail(panel + skipped * w, pattern.rows(head) + skipped, count - skipped, pattern.border(),
-              pattern.head_size(), values + pattern.tail_offset(), pattern.tail_order(), w);
+  update_tail(panel + skipped * w, pattern.rows(head) + skipped, count - skipped, pattern.border(), pattern.head_size(),
+              values + pattern.tail_offset(), pattern.tail_order(), w);
   const double* border_panel = panel + (count - pattern.border()) * w;
   double* collected = border_columns + pattern.first(head);
   for (int i = 0; i < pattern.border(); ++i)
@@ -146,8 +146,8 @@ void subtract_gram(const DenseKernels& kernels, const std::vector<double>& a, in
 bool Cholesky::factor() {
   double* values = values_.data();
   for (int head = 0; head < pattern_->head_count(); ++head) {
-    const bool ok = dispatch_width(pattern_->width(head),
-                                   [&](auto w) { return eliminate(*pattern_, head, values, border_columns_.data(), w); });
+    const bool ok = dispatch_width(
+        pattern_->width(head), [&](auto w) { return eliminate(*pattern_, head, values, border_columns_.data(), w); });
     if (!ok) return false;
   }
   const int order = pattern_->tail_order(), border = pattern_->border();

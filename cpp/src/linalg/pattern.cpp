@@ -26,8 +26,7 @@ std::vector<std::vector<int>> head_structure(const Adjacency& adjacency, const s
       }
     };
     const auto node = order[column];
-    for (int k = adjacency.offset[node]; k < adjacency.offset[node + 1]; ++k)
-      add(place[adjacency.neighbour[k]]);
+    for (int k = adjacency.offset[node]; k < adjacency.offset[node + 1]; ++k) add(place[adjacency.neighbour[k]]);
     for (int child : children[column])
       for (int p : structure[child]) add(p);
     std::sort(structure[column].begin(), structure[column].end());

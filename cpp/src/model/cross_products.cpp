@@ -113,7 +113,8 @@ CrossProducts::CrossProducts(const std::vector<RandomTerm>& terms, const CrossPr
     border.push_back(Vector::Zero(nodes * w * layout.border()));
   }
   for (const TermPair& p : layout.pairs())
-    pair.push_back(Vector::Zero(static_cast<Index>(p.first_node.size()) * terms[p.first].width * terms[p.second].width));
+    pair.push_back(
+        Vector::Zero(static_cast<Index>(p.first_node.size()) * terms[p.first].width * terms[p.second].width));
 }
 
 void CrossProducts::set_zero() {
@@ -124,23 +125,6 @@ void CrossProducts::set_zero() {
 }
 
 namespace {
-
-/// A row's values of a term: pointer to `count` values, the first belonging to column `first`.
-struct RowValues {
-  const double* values;
-  int first;
-  int count;
-};
-
-constexpr double kOne = 1.0;
-
-RowValues row_values(const RandomTerm& term, Index row) {
-  switch (term.kind) {
-    case BasisKind::intercept: return {&kOne, 0, 1};
-    case BasisKind::indicator: return {&kOne, term.column[row], 1};
-    default: return {term.basis.data() + row * term.width, 0, term.width};
-  }
-}
 
 template <class Width>
 void accumulate_dense_diagonal(const RandomTerm& term, const double* weight, Index begin, Index end, double* out,

@@ -55,8 +55,7 @@ Expansion expand(const Model& model, const Stacked& stacked, const Vector& beta,
                    std::abs(hessian.col(packed_index(k, k)).mean());
     out.gradient.segment(stacked.offset[k], x.cols()) = x.transpose() * gradient.col(k);
     for (int l = 0; l <= k; ++l) {
-      const Matrix block_kl =
-          x.transpose() * (hessian.col(packed_index(k, l)).asDiagonal() * predictors[l].matrix);
+      const Matrix block_kl = x.transpose() * (hessian.col(packed_index(k, l)).asDiagonal() * predictors[l].matrix);
       out.hessian.block(stacked.offset[k], stacked.offset[l], x.cols(), block_kl.cols()) = block_kl;
       out.hessian.block(stacked.offset[l], stacked.offset[k], block_kl.cols(), x.cols()) = block_kl.transpose();
     }

@@ -19,9 +19,7 @@ void orthogonal_part(const Matrix& basis, Index count, Vector& column, Vector& r
   }
 }
 
-bool constant_column(const Matrix& matrix) {
-  return matrix.cols() == 1 && (matrix.array() == matrix(0, 0)).all();
-}
+bool constant_column(const Matrix& matrix) { return matrix.cols() == 1 && (matrix.array() == matrix(0, 0)).all(); }
 
 }  // namespace
 
@@ -60,8 +58,7 @@ std::vector<int> independent_columns(const ConstMatrixRef& matrix, double tolera
   return kept;
 }
 
-Model::Model(ModelInput input)
-    : likelihood_(std::move(input.likelihood)), kernels_(input.kernels), reml_(input.reml) {
+Model::Model(ModelInput input) : likelihood_(std::move(input.likelihood)), kernels_(input.kernels), reml_(input.reml) {
   if (static_cast<int>(input.predictors.size()) != likelihood_->predictor_count())
     throw std::invalid_argument("the likelihood has " + std::to_string(likelihood_->predictor_count()) +
                                 " linear predictors, but " + std::to_string(input.predictors.size()) + " were given");
@@ -103,9 +100,7 @@ Active Model::active() const {
   return Active::mean_only;
 }
 
-double Model::weight_total() const {
-  return weights().size() > 0 ? weights().sum() : static_cast<double>(rows());
-}
+double Model::weight_total() const { return weights().size() > 0 ? weights().sum() : static_cast<double>(rows()); }
 
 RowBlock Model::block(Index begin, Index end) const {
   RowBlock block;

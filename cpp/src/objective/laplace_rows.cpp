@@ -5,6 +5,12 @@
 
 namespace ranef {
 
+std::vector<Vector> zero_effects(const std::vector<RandomTerm>& terms) {
+  std::vector<Vector> out;
+  for (const RandomTerm& term : terms) out.push_back(Vector::Zero(Index(term.node_count()) * term.width));
+  return out;
+}
+
 void make_positive(Matrix& hessian, int order, Index rows) {
   if (order == 1) {
     hessian.col(0).head(rows) = hessian.col(0).head(rows).cwiseMax(0.0);
@@ -22,22 +28,6 @@ void make_positive(Matrix& hessian, int order, Index rows) {
 }
 
 namespace {
-
-constexpr double kOne = 1.0;
-
-struct RowValues {
-  const double* values;
-  int first;
-  int count;
-};
-
-RowValues row_values(const RandomTerm& term, Index row) {
-  switch (term.kind) {
-    case BasisKind::intercept: return {&kOne, 0, 1};
-    case BasisKind::indicator: return {&kOne, term.column[row], 1};
-    default: return {term.basis.data() + row * term.width, 0, term.width};
-  }
-}
 
 /// z_a' B z_b for one row's values and a block stored row by row with `stride` columns.
 double quadratic(const RowValues& a, const double* block, int stride, const RowValues& b) {
@@ -71,8 +61,8 @@ void add_pair_variance(const RandomTerm& a, const RandomTerm& b, const TermPair&
         factor * quadratic(row_values(a, i), posterior.data() + pair.block[i] * size, b.width, row_values(b, i));
 }
 
-void add_border_variance(const RandomTerm& term, const Vector& posterior, const RowMatrix& x, double factor, Index begin,
-                         Index end, double* out) {
+void add_border_variance(const RandomTerm& term, const Vector& posterior, const RowMatrix& x, double factor,
+                         Index begin, Index end, double* out) {
   const int border = static_cast<int>(x.cols());
   for (Index i = begin; i < end; ++i) {
     const RowValues row{x.data() + i * border, 0, border};

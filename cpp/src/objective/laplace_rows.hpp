@@ -8,6 +8,9 @@ namespace ranef {
 /// Rows evaluated together: small enough that a block's predictors and derivatives stay in the first-level cache.
 inline constexpr Index kRowsPerBlock = 256;
 
+/// Zero effects of every term.
+std::vector<Vector> zero_effects(const std::vector<RandomTerm>& terms);
+
 /// Replaces every row's K x K Hessian (packed columns) by its positive semidefinite part.
 void make_positive(Matrix& hessian, int order, Index rows);
 

@@ -13,7 +13,9 @@ constexpr double kLog2Pi = 1.8378770664093454836;
 constexpr Index kRowsPerBlock = 1024;
 
 /// log |det to_user|: the change of variables from the model's columns to the user's.
-double log_volume(const LinearPredictor& predictor) { return predictor.to_user.diagonal().cwiseAbs().array().log().sum(); }
+double log_volume(const LinearPredictor& predictor) {
+  return predictor.to_user.diagonal().cwiseAbs().array().log().sum();
+}
 
 }  // namespace
 
@@ -109,7 +111,10 @@ Vector ProfiledGaussian::moment_start() const {
   Index at = 0;
   for (std::size_t t = 0; t < terms.size(); ++t) {
     const Vector sds = (variances.segment(first[t], terms[t].width) / residual)
-                           .cwiseMax(0.0).cwiseSqrt().cwiseMax(kSmallest).cwiseMin(kLargest);
+                           .cwiseMax(0.0)
+                           .cwiseSqrt()
+                           .cwiseMax(kSmallest)
+                           .cwiseMin(kLargest);
     const Vector own = terms[t].covariance->start(sds);
     theta.segment(at, own.size()) = own;
     at += own.size();
@@ -148,8 +153,7 @@ void ProfiledGaussian::solve() {
     std::copy(last_row, last_row + w, solution_.data() + pattern.first(head));
   }
   const int last = pattern.tail_order() - 1;
-  for (int col = 0; col < last; ++col)
-    solution_[pattern.head_size() + col] = system_.cholesky().tail(last, col);
+  for (int col = 0; col < last; ++col) solution_[pattern.head_size() + col] = system_.cholesky().tail(last, col);
   system_.cholesky().solve_upper(solution_.data(), columns_);
 }
 

@@ -17,8 +17,8 @@ constexpr double kRestart = 0.2;
 constexpr int kMaxRestarts = 3;
 
 struct NullDirections {
-  Vector point;                             ///< negligible scales set to zero
-  std::vector<std::vector<Index>> groups;   ///< coordinates that are zero together
+  Vector point;                            ///< negligible scales set to zero
+  std::vector<std::vector<Index>> groups;  ///< coordinates that are zero together
   std::vector<Index> undetermined;
 };
 

@@ -51,7 +51,8 @@ Step line_search(Objective& objective, const Vector& point, double value, const 
       const double parabola = std::isfinite(at) && shortest == 0.0
                                   ? -0.5 * slope * length * length / (at - value - slope * length)
                                   : 0.5 * (shortest + longest);
-      length = std::min(std::max(parabola, shortest + 0.1 * (longest - shortest)), shortest + 0.6 * (longest - shortest));
+      length =
+          std::min(std::max(parabola, shortest + 0.1 * (longest - shortest)), shortest + 0.6 * (longest - shortest));
       if (!std::isfinite(length)) return best;
       continue;
     }
@@ -103,10 +104,14 @@ class Corrections {
 
 const char* describe(Termination termination) {
   switch (termination) {
-    case Termination::converged: return "converged";
-    case Termination::stalled: return "stalled";
-    case Termination::max_iterations: return "max_iterations";
-    case Termination::no_start: return "no_start";
+    case Termination::converged:
+      return "converged";
+    case Termination::stalled:
+      return "stalled";
+    case Termination::max_iterations:
+      return "max_iterations";
+    case Termination::no_start:
+      return "no_start";
   }
   return "";
 }

@@ -185,8 +185,7 @@ class CovarianceOf : public Covariance {
   static std::vector<Dual> seeded(const Vector& theta, int p) {
     std::vector<Dual> point;
     point.reserve(theta.size());
-    for (Index i = 0; i < theta.size(); ++i)
-      point.push_back(i == p ? Dual::variable(0, theta[i]) : Dual(theta[i]));
+    for (Index i = 0; i < theta.size(); ++i) point.push_back(i == p ? Dual::variable(0, theta[i]) : Dual(theta[i]));
     return point;
   }
 

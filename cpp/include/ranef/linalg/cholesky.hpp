@@ -40,7 +40,9 @@ class Cholesky {
   void solve_upper(double* x, int border) const;
 
   /// Entry (row, col) of the factor's dense tail.
-  double tail(int row, int col) const { return values_[pattern_->tail_offset() + row + std::int64_t(col) * pattern_->tail_order()]; }
+  double tail(int row, int col) const {
+    return values_[pattern_->tail_offset() + row + std::int64_t(col) * pattern_->tail_order()];
+  }
 
   const EliminationPattern& pattern() const { return *pattern_; }
   const DenseKernels& kernels() const { return *kernels_; }

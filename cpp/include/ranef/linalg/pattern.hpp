@@ -78,9 +78,7 @@ class EliminationPattern {
   // Head columns, by place in the order of elimination.
   int width(int head) const { return head_width_[head]; }
   int first(int head) const { return head_first_[head]; }
-  int row_count(int head) const {
-    return static_cast<int>(row_offset_[head + 1] - row_offset_[head]);
-  }
+  int row_count(int head) const { return static_cast<int>(row_offset_[head + 1] - row_offset_[head]); }
   const int* rows(int head) const { return rows_.data() + row_offset_[head]; }
   /// Rows of a head column that belong to the head; the rest belong to the tail and the border.
   int head_row_count(int head) const { return head_rows_[head]; }

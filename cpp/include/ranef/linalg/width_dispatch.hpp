@@ -12,11 +12,16 @@ inline constexpr int kMaxUnrolledWidth = 4;
 template <class Kernel>
 decltype(auto) dispatch_width(int width, Kernel&& kernel) {
   switch (width) {
-    case 1: return kernel(std::integral_constant<int, 1>{});
-    case 2: return kernel(std::integral_constant<int, 2>{});
-    case 3: return kernel(std::integral_constant<int, 3>{});
-    case 4: return kernel(std::integral_constant<int, 4>{});
-    default: return kernel(width);
+    case 1:
+      return kernel(std::integral_constant<int, 1>{});
+    case 2:
+      return kernel(std::integral_constant<int, 2>{});
+    case 3:
+      return kernel(std::integral_constant<int, 3>{});
+    case 4:
+      return kernel(std::integral_constant<int, 4>{});
+    default:
+      return kernel(width);
   }
 }
 

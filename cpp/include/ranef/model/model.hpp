@@ -20,9 +20,9 @@ struct PredictorInput {
 };
 
 struct LinearPredictor {
-  Matrix matrix;  ///< n x p, orthogonal columns of mean square one
-  Matrix to_user; ///< beta of the user's columns = to_user * ours
-  Vector offset;  ///< n, or empty
+  Matrix matrix;   ///< n x p, orthogonal columns of mean square one
+  Matrix to_user;  ///< beta of the user's columns = to_user * ours
+  Vector offset;   ///< n, or empty
 
   Index columns() const { return matrix.cols(); }
 };

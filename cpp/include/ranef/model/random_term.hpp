@@ -22,8 +22,8 @@ struct RandomTermInput {
   std::string structure = "us";
   std::vector<int> levels;  ///< of every row
   int level_count = 0;
-  RowMatrix basis;           ///< n x q, or empty
-  std::vector<int> column;   ///< the one column that is 1 in a row, or empty
+  RowMatrix basis;          ///< n x q, or empty
+  std::vector<int> column;  ///< the one column that is 1 in a row, or empty
   int column_count = 1;
 };
 
@@ -43,6 +43,26 @@ struct RandomTerm {
   /// Columns of the user's block.
   int user_width() const { return series > 1 ? series : width; }
 };
+
+/// A row's values of a term: pointer to `count` values, the first belonging to column `first`.
+struct RowValues {
+  const double* values;
+  int first;
+  int count;
+};
+
+inline constexpr double kIndicatorValue = 1.0;
+
+inline RowValues row_values(const RandomTerm& term, Index row) {
+  switch (term.kind) {
+    case BasisKind::intercept:
+      return {&kIndicatorValue, 0, 1};
+    case BasisKind::indicator:
+      return {&kIndicatorValue, term.column[row], 1};
+    default:
+      return {term.basis.data() + row * term.width, 0, term.width};
+  }
+}
 
 /// Chooses the internal columns (orthogonal, scaled or as given, by the structure's freedom) and the nodes.
 /// `keep_basis`: leave the user's columns as they are.

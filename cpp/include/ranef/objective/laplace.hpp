@@ -96,8 +96,8 @@ class LaplaceObjective final : public Objective {
   CrossProducts products_;   // A at the current v
   CrossProducts posterior_;  // S H^-1 S' on the same blocks
   ScaledSystem system_;
-  Matrix fixed_part_;        // n x K: offset + X beta of what is not integrated
-  RowMatrix border_rows_;    // n x border, row by row
+  Matrix fixed_part_;      // n x K: offset + X beta of what is not integrated
+  RowMatrix border_rows_;  // n x border, row by row
   Vector point_, mode_;
   TermVectors effects_, effect_gradient_;
   Vector border_gradient_;

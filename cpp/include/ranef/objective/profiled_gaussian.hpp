@@ -55,10 +55,10 @@ class ProfiledGaussian final : public Objective {
 
   const Model* model_;
   std::shared_ptr<const CrossProductLayout> layout_;
-  int columns_;             // p
-  double effective_rows_;   // n, or n - p
-  double constant_ = 0.0;   // what does not depend on theta
-  Vector least_squares_;    // coefficients that y was reduced by
+  int columns_;            // p
+  double effective_rows_;  // n, or n - p
+  double constant_ = 0.0;  // what does not depend on theta
+  Vector least_squares_;   // coefficients that y was reduced by
   CrossProducts products_;
   ScaledSystem system_;
   double residual_squares_ = 0.0;

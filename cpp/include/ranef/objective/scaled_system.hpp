@@ -47,8 +47,8 @@ class ScaledSystem {
   /// d/dtheta of 1/2 log det H - 1/2 log det Q + 1/2 v'Q v-like terms, given
   ///   direct: d/dS of everything but the explicit trace (per term, width x width),
   ///   v, adjoint a (may be null), scale: weight of v v' in dL/dQ = 1/2 H^-1 + scale/2 v v' - 1/2 (a v' + v a').
-  Vector theta_gradient(const CrossProducts& products, std::vector<Matrix> direct, const double* v, const double* adjoint,
-                        double scale, int border) const;
+  Vector theta_gradient(const CrossProducts& products, std::vector<Matrix> direct, const double* v,
+                        const double* adjoint, double scale, int border) const;
 
   /// Fisher information about theta of Gaussian data with these random effects. With K = I - H^-1 (how much of a
   /// random effect the data determine) and F_p = S^-1 dS_p + (S^-1 dS_p)',
@@ -66,8 +66,8 @@ class ScaledSystem {
   /// How S v and Q v change, to first order, along a direction of theta.
   struct Change {
     std::vector<Matrix> scales;
-    TermVectors effects;        ///< dS v by term
-    Vector precision_product;   ///< dQ v in H's coordinates
+    TermVectors effects;       ///< dS v by term
+    Vector precision_product;  ///< dQ v in H's coordinates
   };
   Change change(const Vector& direction, const double* v) const;
   /// out += dS' g.

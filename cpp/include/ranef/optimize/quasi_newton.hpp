@@ -2,8 +2,9 @@
 // BFGS with a weak Wolfe line search (Nocedal and Wright 2006, chapters 3 and 6).
 //
 // Limited-memory BFGS, whose initial Hessian at every iteration is the objective's own approximation at the current
-// point (for variances an information matrix, which follows their scale). Convergence is judged by the gain in log-likelihood that a Newton step predicts,
-// an absolute number that means the same for every model and every amount of data.
+// point (for variances an information matrix, which follows their scale). Convergence is judged by the gain in
+// log-likelihood that a Newton step predicts, an absolute number that means the same for every model and every amount
+// of data.
 
 #include "ranef/objective/objective.hpp"
 #include "ranef/optimize/options.hpp"

@@ -1,0 +1,31 @@
+#pragma once
+// What proves that a search ended at an optimum, and what the curvature there leaves undetermined.
+
+#include <vector>
+
+#include "ranef/model/parameters.hpp"
+#include "ranef/optimize/free_coordinates.hpp"
+#include "ranef/optimize/quasi_newton.hpp"
+
+namespace ranef {
+
+/// Second derivatives at the end of a search, in its free coordinates, and what they say.
+struct Certificate {
+  bool ok = false;        ///< the objective has values all around
+  bool positive = false;  ///< no direction in which it falls
+  Matrix hessian;
+  Matrix covariance;  ///< inverse of the Hessian on the directions in which it is not flat
+  Matrix flat;        ///< unit directions along which the objective does not change, by columns
+  double gain = 0.0;  ///< what a Newton step would still gain
+};
+
+/// `unit`: an ordinary length, one a coordinate; steps go no further than some of it.
+Certificate certify(RestrictedObjective& objective, const Vector& free, const Vector& unit, Differences kind);
+
+/// The natural unit of every coordinate of a point: the mean's for its coefficients and random effects, else one.
+Vector natural_units(const Model& model, const ParameterMap& map, double mean_unit);
+
+/// Reported parameters that move along the flat directions (columns, in the coordinates of a point).
+std::vector<Index> flat_parameters(const Matrix& jacobian, const Matrix& flat, const Vector& units);
+
+}  // namespace ranef

@@ -1,0 +1,58 @@
+#include <Eigen/Eigenvalues>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "certificate.hpp"
+#include "free_space.hpp"
+#include "ranef/fit.hpp"
+#include "start.hpp"
+
+namespace ranef {
+
+CurvatureReport curvature(const Model& model, Layouts& layouts, const FitReport& fit, const std::vector<bool>& fixed) {
+  const ParameterMap map(model);
+  LaplaceObjective objective(model, layouts.laplace(model), InnerOptions());
+  AffineSpace space = free_space(model, map, fit.point, fit.values, fixed);
+  std::vector<Index> held;
+  Index at = map.theta_offset();
+  for (const RandomTerm& term : model.terms()) {
+    const Index count = term.covariance->parameter_count();
+    const Vector theta = fit.point.segment(at, count);
+    const auto groups = term.covariance->null_directions(theta);
+    for (const auto& group : groups)
+      for (int p : group) held.push_back(at + p);
+    if (!groups.empty())
+      for (int p : term.covariance->undetermined(theta)) held.push_back(at + p);
+    at += count;
+  }
+  space = space.without(held);
+  for (const Index h : held) space.base[h] = fit.point[h];
+  RestrictedObjective restricted(objective, space);
+  const Vector units = natural_units(model, map, ordinary_scale(fit_fixed_effects(model), 0));
+  const Certificate certificate = certify(restricted, space.coordinates(fit.point),
+                                          space.directions.transpose().cwiseAbs() * units, Differences::central);
+
+  CurvatureReport out;
+  out.covariance = Matrix::Constant(map.size(), map.size(), std::numeric_limits<double>::quiet_NaN());
+  out.undetermined = fit.at_zero;
+  if (!certificate.ok) return out;
+  out.hessian = certificate.hessian;
+  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(certificate.hessian);
+  out.eigenvalues = eigen.eigenvalues();
+  const Matrix jacobian = map.jacobian(fit.point).array().isFinite().select(map.jacobian(fit.point), 0.0);
+  out.eigenvectors = jacobian * space.directions * eigen.eigenvectors();
+  if (!certificate.positive) return out;
+  const Matrix root = jacobian * space.directions;
+  out.covariance = root * certificate.covariance * root.transpose();
+  for (const Index f : flat_parameters(jacobian, space.directions * certificate.flat, units))
+    if (std::find(out.undetermined.begin(), out.undetermined.end(), f) == out.undetermined.end())
+      out.undetermined.push_back(f);
+  for (const Index z : out.undetermined) {
+    out.covariance.row(z).setConstant(std::numeric_limits<double>::quiet_NaN());
+    out.covariance.col(z).setConstant(std::numeric_limits<double>::quiet_NaN());
+  }
+  return out;
+}
+
+}  // namespace ranef

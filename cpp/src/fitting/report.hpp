@@ -1,0 +1,24 @@
+#pragma once
+// From an optimiser's end to what a user is told: shared by the two kinds of fit.
+
+#include <vector>
+
+#include "ranef/fit.hpp"
+
+namespace ranef {
+
+/// Coefficients of the user's columns, from those of the model's.
+std::vector<Vector> user_coefficients(const Model& model, const std::vector<Vector>& ours);
+/// Random effects of the user's columns, from those of the model's.
+TermVectors user_effects(const Model& model, TermVectors effects);
+/// Parameters of `values` that a zero variance fixes or leaves undetermined.
+std::vector<Index> reported_zeros(const Model& model, const ParameterMap& map, const Vector& point,
+                                  const std::vector<Index>& held);
+/// Parameters of `values` at the end of their range.
+std::vector<Index> reported_limits(const Model& model, const ParameterMap& map, const Vector& point);
+void copy_optimizer(const BoundaryReport& from, FitReport& to);
+
+FitReport fit_profiled(const Model& model, Layouts& layouts, const FitRequest& request);
+FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& request);
+
+}  // namespace ranef
