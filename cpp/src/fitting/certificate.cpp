@@ -12,6 +12,10 @@ constexpr double kFlat = 1e-4;
 
 /// Inverse of the Hessian by its spectrum in ordinary units, flat directions left out.
 void invert(const Vector& scale, const Vector& gradient, Certificate& out) {
+  if (gradient.size() == 0) {  // nothing is free
+    out.positive = true;
+    return;
+  }
   const Eigen::SelfAdjointEigenSolver<Matrix> eigen(scale.asDiagonal() * out.hessian * scale.asDiagonal());
   const Vector& values = eigen.eigenvalues();
   out.positive = values.size() == 0 || values[0] > -kFlat;

@@ -37,6 +37,10 @@ CurvatureReport curvature(const Model& model, Layouts& layouts, const FitReport&
   out.covariance = Matrix::Constant(map.size(), map.size(), std::numeric_limits<double>::quiet_NaN());
   out.undetermined = fit.at_zero;
   if (!certificate.ok) return out;
+  if (certificate.hessian.size() == 0) {  // every parameter is held
+    out.covariance.setZero();
+    return out;
+  }
   out.hessian = certificate.hessian;
   const Eigen::SelfAdjointEigenSolver<Matrix> eigen(certificate.hessian);
   out.eigenvalues = eigen.eigenvalues();
