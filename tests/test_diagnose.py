@@ -102,12 +102,13 @@ def test_a_perfect_correlation_is_a_singular_fit_and_named():
     assert "has not full rank" in str(fit.summary())
 
 
-def test_a_start_without_a_likelihood_is_an_error_that_says_what_to_do():
+def test_a_start_without_a_likelihood_is_left_for_one_that_has_it():
     frogs = ranef.demo_data()
-    with pytest.raises(
-        ranef.ConvergenceError, match=r"no finite value where the fit starts.*give other starting values"
-    ):
-        ranef.fit("count ~ cover + (1 | pond)", frogs, family="poisson", start={"Intercept": 1e5})
+    usual = ranef.fit("count ~ cover + (1 | pond)", frogs, family="poisson")
+    fit = ranef.fit("count ~ cover + (1 | pond)", frogs, family="poisson", start={"Intercept": 1e5})
+    assert fit.converged
+    assert fit.loglik == pytest.approx(usual.loglik, abs=1e-6)
+
 
 
 def test_a_loaded_fit_gives_the_same_diagnosis(tmp_path):

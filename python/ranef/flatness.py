@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# Eigenvalues of the Hessian, relative to the largest, that count as zero: where all are positive, and where some are
-# not and the rounding of differenced derivatives decides the sign.
-_FLAT = 1e-11
-_NOISE = 1e-5
+# Eigenvalues of the Hessian, in ordinary units (where an ordinary curvature is one), that count as zero: differenced
+# derivatives are no better.
+_FLAT = 1e-4
 
 # Variance parameters may move by this multiple of themselves (correlations: of 1) within one standard error before
 # they count as undetermined, provided the likelihood needs them: without them it falls by more than `_NEEDED`.
 _LOOSE = 30.0
+_PERFECT = 1.0 - 1e-4
 _NEEDED = 0.5
 
 
@@ -37,23 +37,50 @@ def spectrum_findings(fit: FitState) -> list[Finding]:
     eigenvalues = uncertainty.eigenvalues
     if not eigenvalues.size:
         return []
-    scale = float(np.abs(eigenvalues).max())
-    limit = _FLAT if eigenvalues.min() > 0 else _NOISE
     infinite = {name for finding in separation_findings(fit) for name in finding.parameters}
     findings = []
     for place, value in enumerate(eigenvalues):
-        if value > limit * scale:
+        if value > _FLAT:
             continue
         guilty = _loadings(fit, uncertainty.eigenvectors[:, place])
         if infinite.issuperset(guilty):
             continue
-        if value < -limit * scale:
+        if value < -_FLAT:
             message = f"the log-likelihood curves upwards along {', '.join(guilty)}: this is no maximum"
             remedy = "fit again from other starting values (start=)"
             findings.append(Finding("not a maximum", True, guilty, message, remedy))
         else:
             findings.append(_flat(guilty))
-    return findings
+    named = {name for finding in findings for name in finding.parameters}
+    rest = tuple(name for name in _undetermined(fit, bool(infinite)) if name not in named | infinite)
+    return [*findings, _flat(rest)] if rest and not findings else findings
+
+
+def _undetermined(fit: FitState, beside_infinite: bool) -> list[str]:
+    """Parameters that the core left without a standard error though they are neither zero nor at the end of a range.
+
+    Beside coefficients that run to infinity others are undetermined because of them, and not for themselves.
+    """
+    settled = {*fit.estimate.at_zero, *fit.estimate.at_bound}
+    singular = {p.owner for p in _singular_parameters(fit)}
+    return [
+        p.name
+        for place, p in enumerate(fit.model.parameter_info)
+        if place in fit.uncertainty.unidentified
+        and place not in settled
+        and not (p.kind == "beta" and beside_infinite)
+        and not (p.kind != "beta" and p.owner in singular)
+    ]
+
+
+def _singular_parameters(fit: FitState) -> list[Parameter]:
+    """Correlations of 1 or -1: beside them a term's other parameters have no two-sided curvature."""
+    values = np.asarray(fit.estimate.values)
+    return [
+        p
+        for p, value in zip(fit.model.parameter_info, values, strict=True)
+        if p.kind == "cor" and abs(value) > _PERFECT
+    ]
 
 
 def _loadings(fit: FitState, vector: Floats) -> tuple[str, ...]:
@@ -74,7 +101,8 @@ def _unit(fit: FitState, parameter: Parameter) -> float:
 
 
 def _flat(guilty: tuple[str, ...]) -> Finding:
-    message = f"the log-likelihood is flat along {', '.join(guilty)}: the data do not determine them"
+    them = "it" if len(guilty) == 1 else "them"
+    message = f"the log-likelihood is flat along {', '.join(guilty)}: the data do not determine {them}"
     return Finding("flat", True, guilty, message, "leave a term out, or hold a parameter at a value (fixed=)")
 
 

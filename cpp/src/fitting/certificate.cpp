@@ -24,7 +24,9 @@ void invert(const Vector& scale, const Vector& gradient, Certificate& out) {
   const Index curved = values.size() - flat;
   const Matrix directions = scale.asDiagonal() * eigen.eigenvectors().rightCols(curved);
   out.covariance = directions * values.tail(curved).cwiseInverse().asDiagonal() * directions.transpose();
-  out.flat = (scale.asDiagonal() * eigen.eigenvectors().leftCols(flat)).colwise().normalized();
+  out.eigenvalues = values;
+  out.eigenvectors = (scale.asDiagonal() * eigen.eigenvectors()).colwise().normalized();
+  out.flat = out.eigenvectors.leftCols(flat);
   out.gain = 0.5 * gradient.dot(out.covariance * gradient);
 }
 

@@ -1,4 +1,3 @@
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -42,10 +41,9 @@ CurvatureReport curvature(const Model& model, Layouts& layouts, const FitReport&
     return out;
   }
   out.hessian = certificate.hessian;
-  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(certificate.hessian);
-  out.eigenvalues = eigen.eigenvalues();
+  out.eigenvalues = certificate.eigenvalues;
   const Matrix jacobian = map.jacobian(fit.point).array().isFinite().select(map.jacobian(fit.point), 0.0);
-  out.eigenvectors = jacobian * space.directions * eigen.eigenvectors();
+  out.eigenvectors = jacobian * space.directions * certificate.eigenvectors;
   if (!certificate.positive) return out;
   const Matrix root = jacobian * space.directions;
   out.covariance = root * certificate.covariance * root.transpose();

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <stdexcept>
+#include <type_traits>
 
 #include "ranef/ad/jet_math.hpp"
 #include "ranef/covariance/covariance.hpp"
@@ -50,6 +51,16 @@ struct CompoundSymmetry {
     return lowest() + (1.0 - lowest()) / (1.0 + exp(-x));
   }
 
+  /// Scales of different signs would reverse correlations: rho would no longer be that of all pairs.
+  template <class T>
+  static T magnitude(const T& x) {
+    if constexpr (std::is_same_v<T, double>) {
+      return std::abs(x);
+    } else {
+      return x.value() < 0.0 ? T(-1.0 * x) : x;
+    }
+  }
+
   template <class T>
   void scale(const T* theta, T* s) const {
     using std::sqrt;
@@ -58,8 +69,8 @@ struct CompoundSymmetry {
     for (int j = 0; j < width; ++j) {
       const T pivot = sqrt(1.0 - explained);
       const T below = (rho - explained) / pivot;
-      s[j * width + j] = theta[j] * pivot;
-      for (int i = j + 1; i < width; ++i) s[i * width + j] = theta[i] * below;
+      s[j * width + j] = magnitude(theta[j]) * pivot;
+      for (int i = j + 1; i < width; ++i) s[i * width + j] = magnitude(theta[i]) * below;
       explained = explained + below * below;
     }
   }
