@@ -34,7 +34,7 @@ def design(formula: Any, data: Any = DATA, **more: Any) -> Any:
 CASES: list[tuple[str, Any, str]] = [
     ("Reaction ~ days", DATA, r"no column 'days', which 'Reaction ~ days' uses; did you mean 'Days'\?.*Columns: Rea"),
     ("Reaction ~ Dayz", DATA, r"did you mean 'Days'"),
-    ("Reaction ~ zzzzzz", DATA, r"no column 'zzzzzz', which 'Reaction ~ zzzzzz' uses; Columns"),
+    ("Reaction ~ zzzzzz", DATA, r"no column 'zzzzzz', which 'Reaction ~ zzzzzz' uses; columns"),
     ("Reaction ~ log(dayss)", DATA, r"uses; did you mean 'day'"),
     ("Reaction ~ (1 | subject)", DATA, r"did you mean 'Subject'"),
     ("Reactio ~ Days", DATA, r"did you mean 'Reaction'"),

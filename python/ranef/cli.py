@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import warnings
 from collections.abc import Sequence
@@ -70,8 +71,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     fit.add_argument("--reml", action="store_true", help="restricted maximum likelihood")
     fit.add_argument("--verbose", action="store_true", help="one line an iteration")
-    fit.add_argument("--out", type=Path, metavar="DIR", help="write the tidy tables into this folder")
-    fit.add_argument("--format", choices=("csv", "json"), default="csv", help="of the tables (default: csv)")
+    fit.add_argument(
+        "--out",
+        type=Path,
+        metavar="PATH",
+        help="write the tidy tables: all into PATH.json, the estimates into PATH.csv, or a file each into a folder",
+    )
+    fit.add_argument(
+        "--format", choices=("csv", "json"), default="csv", help="of the files in the folder (default: csv)"
+    )
     demo = commands.add_parser("demo", help="fit the data set that ships with the package, and show the fit")
     demo.add_argument("--png", type=Path, metavar="FILE", help="also draw the fit into this file (needs matplotlib)")
     return parser
@@ -128,22 +136,46 @@ def read_table(path: Path) -> pd.DataFrame:
     raise DataError(f"{str(path)!r}: give a .csv, .tsv (or .gz of these) or .parquet file")
 
 
-def write_tables(result: Fit, folder: Path, kind: str) -> list[Path]:
-    """Write the tidy tables and `glance` into a folder; returns the files."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write_tables(result: Fit, path: Path, kind: str) -> list[Path]:
+    """Write the tidy tables and `glance`; returns the files.
+
+    A `path` that ends in ``.json`` gets all of them, one that ends in ``.csv`` the estimates (``fixed`` and
+    ``ran_pars``, told apart by a column ``effect``); any other is a folder that gets a file of `kind` for each.
+    """
     tables = {
         "fixed": result.tidy(conf_int=True),
         "ran_pars": result.tidy("ran_pars", conf_int=True),
         "ran_vals": result.tidy("ran_vals", conf_int=True),
         "glance": result.glance(),
     }
+    suffix = path.suffix.lower()
+    if suffix in (".csv", ".json") and not path.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if suffix == ".json":
+            texts = {name: json.loads(_json(table)) for name, table in tables.items()}
+            path.write_text(json.dumps(texts, indent=1) + "\n", encoding="utf-8")
+        else:
+            estimates = [tables[name].assign(effect=name) for name in ("fixed", "ran_pars") if len(tables[name])]
+            table = pd.concat(estimates, ignore_index=True)
+            table.insert(0, "effect", table.pop("effect"))
+            table.to_csv(path, index=False)
+        return [path]
+    return _write_folder(tables, path, kind)
+
+
+def _json(table: pd.DataFrame) -> str:
+    return str(table.to_json(orient="records", indent=1, double_precision=15))
+
+
+def _write_folder(tables: dict[str, pd.DataFrame], folder: Path, kind: str) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, table in tables.items():
         path = folder / f"{name}.{kind}"
         if kind == "csv":
             table.to_csv(path, index=False)
         else:
-            table.to_json(path, orient="records", indent=1, double_precision=15)
+            path.write_text(_json(table), encoding="utf-8")
         written.append(path)
     return written
 

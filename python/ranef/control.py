@@ -51,13 +51,18 @@ class Control:
     blas_threads: int | None = 1
 
     def __post_init__(self) -> None:
+        for name in ("max_iterations", "max_inner_iterations", "verbose"):
+            _require(name, getattr(self, name), isinstance(getattr(self, name), int), "a whole number")
+        for name in ("gain_tolerance", "inner_tolerance"):
+            _require(name, getattr(self, name), isinstance(getattr(self, name), int | float), "a number")
         for name in ("max_iterations", "max_inner_iterations"):
             _require(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
         for name in ("gain_tolerance", "inner_tolerance"):
             _require(name, getattr(self, name), 0 < getattr(self, name) < 1, "between 0 and 1")
         _require("verbose", self.verbose, self.verbose >= 0, "0 (silent) or 1")
         if self.blas_threads is not None:
-            _require("blas_threads", self.blas_threads, self.blas_threads >= 1, "at least 1, or None")
+            whole = isinstance(self.blas_threads, int)
+            _require("blas_threads", self.blas_threads, whole and self.blas_threads >= 1, "at least 1, or None")
 
     def options(self) -> _core.Options:
         """The core's options."""

@@ -50,7 +50,10 @@ class Diagnosis:
     def __str__(self) -> str:
         lines = ["The fit is sound." if self.ok else "The fit has problems."]
         lines += [f"- {finding}" for finding in self.findings]
-        lines.append("Certificate: " + ", ".join(f"{k} {_shown(v)}" for k, v in self.certificate.items()))
+        lines.append(
+            "Certificate: "
+            + ", ".join(f"{k}{':' * isinstance(v, str)} {_shown(v)}" for k, v in self.certificate.items())
+        )
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -60,7 +63,7 @@ class Diagnosis:
 
 
 def _shown(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{value + 0.0:.3g}" if isinstance(value, float) else str(value)
 
 
 def diagnose(fit: Fit) -> Diagnosis:

@@ -142,11 +142,11 @@ def make(name: str, link: str | None = None) -> Family:
     key = _ALIASES.get(name.lower(), name.lower())
     info = _registry().get(key)
     if info is None:
-        raise FamilyError(f"there is no family {name!r}{_nearest(name, names())}; ranef.families.list() shows all")
+        raise FamilyError(f"there is no family {name!r}{_nearest(name, names())} ranef.families.list() shows all")
     chosen = info.links[0] if link is None else link
     if chosen not in info.links:
         offered = ", ".join(info.links)
-        raise FamilyError(f"family {key!r} has no link {link!r}{_nearest(chosen, info.links)}; it offers: {offered}")
+        raise FamilyError(f"family {key!r} has no link {link!r}{_nearest(chosen, info.links)} it offers: {offered}")
     return Family(
         name=key,
         link=chosen,
@@ -201,7 +201,7 @@ def list() -> pd.DataFrame:  # noqa: A001 - the public name, as in R's vocabular
 
 def _nearest(name: str, offered: Sequence[str]) -> str:
     close = difflib.get_close_matches(name.lower(), [*offered, *_ALIASES], n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f"; did you mean {close[0]!r}?" if close else ";"
 
 
 def __getattr__(name: str) -> FamilyConstructor:

@@ -6,10 +6,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from ranef import families
 from ranef.control import Control
 from ranef.design.build import NaAction, build_design
-from ranef.errors import FormulaError, NotAvailableError
+from ranef.errors import DataError, FormulaError, NotAvailableError
 from ranef.families import Family, FamilyConstructor
 from ranef.formula.parse import has_dot, parse_formula
 from ranef.parameters import Values
@@ -147,6 +150,7 @@ def model(
     ['Intercept', 'cover', 'log_phi', 'sd(Intercept|pond)']
     """
     refuse_what_is_planned(method, n_agq, priors)
+    check_argument_types(reml=reml, contrasts=contrasts, fixed=fixed, control=control)
     specification = Specification(
         formula=formula,
         data=data,
@@ -172,17 +176,37 @@ def refuse_what_is_planned(method: str, n_agq: int, priors: Mapping[str, Any] | 
     ------
     NotAvailableError
         For ``method="agq"``, ``method="pql"``, ``n_agq > 1`` and priors.
-    ValueError
-        For any other method.
+    DataError
+        For any other method, or a number of quadrature points that is no whole number of at least 1.
     """
     if method not in ("laplace", "agq", "pql"):
-        raise ValueError(f"method must be 'laplace' ('agq' and 'pql' come later), got {method!r}")
+        raise DataError(f"method must be 'laplace' ('agq' and 'pql' come later), got {method!r}")
     if method != "laplace":
         raise NotAvailableError(f"method={method!r} comes in a later version; method='laplace' is available")
+    if n_agq < 1:
+        raise DataError(f"n_agq must be a whole number of at least 1, got {n_agq!r}")
     if n_agq != 1:
         raise NotAvailableError(f"n_agq={n_agq} (adaptive quadrature) comes in a later version; use n_agq=1 (Laplace)")
     if priors:
         raise NotAvailableError("priors come in a later version; hold a parameter at a value with fixed=")
+
+
+def check_argument_types(*, reml: object, contrasts: object, fixed: object, control: object) -> None:
+    """Refuse arguments of a type that would only fail, or be misread, further in.
+
+    Raises
+    ------
+    DataError
+        Naming the argument, what it must be and what was given.
+    """
+    if not isinstance(reml, bool | np.bool_):
+        raise DataError(f"reml must be True or False, got {reml!r}")
+    if not isinstance(contrasts, Mapping | None):
+        raise DataError(f"contrasts must be a dict such as {{'spp': 'sum'}}, got {contrasts!r}")
+    if not isinstance(fixed, Mapping | pd.Series | None):
+        raise DataError(f"fixed must be a dict such as {{'log_sigma': 0.0}}, got {fixed!r}")
+    if not isinstance(control, Control | None):
+        raise DataError(f"control must be a ranef.Control, got {control!r}")
 
 
 def design_model(specification: Specification) -> Model:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ranef import tables
 from ranef.assemble import COMPONENT_TITLES
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _WEIGHT_MEANINGS = {
 def notes(fit: Fit) -> list[str]:
     """The remarks of a summary, each one sentence."""
     remarks = [_weights_note(fit), _dropped_rows_note(fit), *_dropped_columns_notes(fit), _held_note(fit)]
-    remarks += [_singular_note(fit), _convergence_note(fit)]
+    remarks += [_singular_note(fit), _no_error_note(fit), _convergence_note(fit)]
     return [remark for remark in remarks if remark]
 
 
@@ -60,6 +61,19 @@ def _singular_note(fit: Fit) -> str | None:
     if zero:
         return f"singular fit: estimated as zero: {', '.join(zero)}"
     return "singular fit: a covariance matrix of random effects has not full rank (a correlation of 1 or -1)"
+
+
+def _no_error_note(fit: Fit) -> str | None:
+    """Coefficients that were estimated but have no standard error: infinite, or not determined."""
+    held = fit.model.specification.fixed or {}
+    without: list[str] = []
+    for component in tables.components(fit):
+        if tables.has_own_model(fit, component):
+            errors = tables.fixed_table(fit, component)["std_error"]
+            prefix = "" if component == "cond" else f"{component}:"
+            without += [prefix + str(term) for term in errors.index[errors.isna()]]
+    without = [name for name in without if name not in held]
+    return f"no standard error: {', '.join(without)}; diagnose() says why" if without else None
 
 
 def _convergence_note(fit: Fit) -> str | None:

@@ -141,18 +141,37 @@ def values_by_name(values: Values, names: Sequence[str], what: str, default: Flo
         For an unknown name (the nearest is offered), a missing one, a wrong length or a value that is not finite.
     """
     if isinstance(values, Mapping | pd.Series):
-        vector = _from_mapping({str(k): float(v) for k, v in values.items()}, names, what, default)
+        vector = _from_mapping({str(k): number(v, str(k), what) for k, v in values.items()}, names, what, default)
     else:
-        vector = np.array(values, dtype=np.float64)
+        try:
+            vector = np.array(values, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{what} must be a dict of numbers by parameter name, or an array: {error}") from error
         if vector.shape != (len(names),):
             raise DataError(
                 f"{what} has shape {vector.shape} but the model has {len(names)} parameters ({', '.join(names)}); "
                 f"pass a dict by name or an array in this order"
             )
     for name, value in zip(names, vector, strict=True):
-        if not np.isfinite(value):
-            raise DataError(f"{what}[{name!r}] is {value}; parameters must be finite")
+        number(value, name, what)
     return vector
+
+
+def number(value: object, name: str, what: str) -> float:
+    """The finite number that argument `what` gives for parameter `name`.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+    """
+    try:
+        result = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{what}[{name!r}] is {value!r}; parameters are numbers") from error
+    if not np.isfinite(result):
+        raise DataError(f"{what}[{name!r}] is {result}; parameters must be finite")
+    return result
 
 
 def _from_mapping(given: dict[str, float], names: Sequence[str], what: str, default: Floats | None) -> Floats:

@@ -33,7 +33,9 @@ def separation_findings(fit: FitState) -> list[Finding]:
         own = slice(start, start + beta.size)
         start += beta.size
         if beta.size and _saturates(fit, predictor.component):
-            places = infinite_coefficients(predictor.fixed.matrix, beta, fit.coefficient_vcov(own))
+            # A mean without an upper end has no limit there: large counts are no separation.
+            downwards = predictor.component == "cond" and fit.family.mean_range != "unit"
+            places = infinite_coefficients(predictor.fixed.matrix, beta, fit.coefficient_vcov(own), downwards)
             if places:
                 findings.append(_finding(fit, predictor.component, [predictor.fixed.names[i] for i in places]))
     return findings
@@ -46,12 +48,13 @@ def _saturates(fit: FitState, component: str) -> bool:
     return component == "zi" or fit.family.is_count or fit.family.has_trials
 
 
-def infinite_coefficients(matrix: Floats, beta: Floats, vcov: Floats) -> list[int]:
+def infinite_coefficients(matrix: Floats, beta: Floats, vcov: Floats, downwards: bool = False) -> list[int]:
     """Places of the coefficients that carry some row's linear predictor to infinity.
 
     Whether a coefficient is far out depends on its column's units, and an intercept's on where the columns have
     their zero; so the judges are rows: those where x'beta and its standard error are both beyond e^8. Rows are
-    looked at only if some coefficient, times its column's largest entry, is that far out with such an error.
+    looked at only if some coefficient, times its column's largest entry, is that far out with such an error. With
+    `downwards` only a linear predictor that runs to minus infinity counts.
     """
     with np.errstate(invalid="ignore"):
         errors = np.sqrt(np.diag(vcov))
@@ -59,7 +62,8 @@ def infinite_coefficients(matrix: Floats, beta: Floats, vcov: Floats) -> list[in
         suspects = np.flatnonzero((np.abs(beta) * largest > _FAR) & ~(errors * largest <= _FAR))
         if not suspects.size:
             return []
-        rows = np.flatnonzero(np.abs(matrix @ beta) > _FAR)
+        eta = matrix @ beta
+        rows = np.flatnonzero((-eta if downwards else np.abs(eta)) > _FAR)
         row_errors = np.sqrt(np.einsum("ij,jk,ik->i", matrix[rows], vcov, matrix[rows], optimize=True))
     far = matrix[rows[~(row_errors <= _FAR)]]
     moved = np.abs(far * beta).max(axis=0, initial=0.0)
@@ -70,13 +74,13 @@ def _finding(fit: FitState, component: str, names: list[str]) -> Finding:
     constant = component == "disp" and is_constant(names)
     prefix = "" if component == "cond" else f"{component}:"
     guilty = (fit.family.dispersion,) if constant else tuple(prefix + name for name in names)
-    who = f"{', '.join(guilty)} runs to infinity"
+    who = f"{', '.join(guilty)} {'runs' if len(guilty) == 1 else 'run'} to infinity"
     if component == "zi":
         message = f"{who}: the data need no structural zeros there"
         return Finding("separation", False, guilty, message, "a valid limit; ziformula could be simpler")
     if component == "disp":
         message = f"{who}: the data are no more dispersed than the family's limit (Poisson, binomial)"
         return Finding("separation", False, guilty, message, "a valid limit; the simpler family fits as well")
-    message = f"{who}: some level or range of it predicts the response perfectly"
-    remedy = "merge or leave out the separated level; its Wald test means nothing"
+    message = f"{who}: some level or range of {'it' if len(guilty) == 1 else 'them'} predicts the response perfectly"
+    remedy = "merge or leave out the separated level; Wald tests of such a coefficient mean nothing"
     return Finding("separation", True, guilty, message, remedy)

@@ -21,7 +21,7 @@ from ranef.design.design import Design
 from ranef.errors import ConvergenceError, DataError
 from ranef.estimate import estimate_from_core
 from ranef.families import Family
-from ranef.parameters import Parameter, Values, check_name, name_parameters, values_by_name
+from ranef.parameters import Parameter, Values, check_name, name_parameters, number, values_by_name
 from ranef.progress import print_progress
 from ranef.result import Fit
 
@@ -70,6 +70,9 @@ class Model:
         self.design = design
         self.timings = dict(timings or {})
         self._parameter_info = parameter_info
+
+    def __repr__(self) -> str:
+        return f"<ranef.Model {self.specification.formula!r}, {self.family}, nobs {self.nobs:g}, not fitted>"
 
     @property
     def family(self) -> Family:
@@ -138,8 +141,9 @@ class Model:
         for name, value in (self.specification.fixed or {}).items():
             check_name(name, self.names, "fixed")
             held[self.names.index(name)] = True
-            start[self.names.index(name)] = float(value)
+            start[self.names.index(name)] = number(value, name, "fixed")
         check_admissible(self.parameter_info, start)
+        check_held(self.parameter_info, held, self.design)
         return start, held
 
     def loglik(self, values: Values) -> float:
@@ -256,3 +260,21 @@ def check_admissible(parameters: tuple[Parameter, ...], values: Floats) -> None:
             raise DataError(f"{parameter.name} is {value:g}; a standard deviation is at least 0")
         if parameter.kind == "cor" and abs(value) > 1:
             raise DataError(f"{parameter.name} is {value:g}; a correlation lies in [-1, 1]")
+
+
+def check_held(parameters: tuple[Parameter, ...], held: NDArray[np.bool_], design: Design) -> None:
+    """An unstructured term of several effects is held as a whole or not at all.
+
+    Raises
+    ------
+    DataError
+        Naming the term, and its parameters that are missing from `fixed`.
+    """
+    for owner, term in enumerate(design.terms):
+        own = [k for k, p in enumerate(parameters) if p.kind != "beta" and p.owner == owner]
+        free = [parameters[k].name for k in own if not held[k]]
+        if term.structure == "us" and 0 < len(free) < len(own):
+            raise DataError(
+                f"fixed: the term {term.spec.term.source} is unstructured and can only be held as a whole: give "
+                f"{', '.join(map(repr, free))} too, or write it with independent effects as diag(...)"
+            )

@@ -66,8 +66,8 @@ Vector log_likelihood_gradient(const Model& model, Layouts& layouts, const Vecto
 
 /// Second derivatives of the negative log-likelihood at a fit.
 struct CurvatureReport {
-  Matrix hessian;     ///< in the free directions of the point
-  Matrix covariance;  ///< of `values`; NaN for what is undetermined
+  Matrix hessian;       ///< in the free directions of the point
+  Matrix covariance;    ///< of `values`; NaN for what is undetermined
   Vector eigenvalues;   ///< of the Hessian in ordinary units, where an ordinary curvature is one
   Matrix eigenvectors;  ///< columns, over all parameters of `values`
   std::vector<Index> undetermined;

@@ -14,11 +14,11 @@ struct Certificate {
   bool ok = false;        ///< the objective has values all around
   bool positive = false;  ///< no direction in which it falls
   Matrix hessian;
-  Matrix covariance;  ///< inverse of the Hessian on the directions in which it is not flat
-  Vector eigenvalues;     ///< of the Hessian in ordinary units: one is ordinary
-  Matrix eigenvectors;    ///< unit directions that belong to them, by columns
-  Matrix flat;        ///< unit directions along which the objective does not change, by columns
-  double gain = 0.0;  ///< what a Newton step would still gain
+  Matrix covariance;    ///< inverse of the Hessian on the directions in which it is not flat
+  Vector eigenvalues;   ///< of the Hessian in ordinary units: one is ordinary
+  Matrix eigenvectors;  ///< unit directions that belong to them, by columns
+  Matrix flat;          ///< unit directions along which the objective does not change, by columns
+  double gain = 0.0;    ///< what a Newton step would still gain
 };
 
 /// `unit`: an ordinary length, one a coordinate; steps go no further than some of it.

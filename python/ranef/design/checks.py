@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
+from ranef.callers import caller_level
 from ranef.design.design import Design, RandomDesign
-from ranef.errors import DataError
+from ranef.errors import DataError, DesignWarning
+
+# Smallest eigenvalue of the columns' cosines below which they count as dependent: the rounding of their sums.
+_DEPENDENT = 1e-14
 
 
 def check_identifiable(design: Design, family_name: str) -> None:
@@ -34,6 +40,38 @@ def check_identifiable(design: Design, family_name: str) -> None:
                 f"{source} has a random effect of its own for each of the {n_rows} rows ({len(term.labels)} levels of "
                 f"{term.group!r}), so its variance cannot be told apart from the residual's: leave the term out, "
                 f"or the residual by dispformula='~ 0'"
+            )
+
+
+def check_random_columns(design: Design) -> None:
+    """The columns of a random term must not be zero, and should not depend linearly on each other.
+
+    Raises
+    ------
+    DataError
+        If a column is zero in every row: nothing determines its variance.
+
+    Warns
+    -----
+    DesignWarning
+        If some columns are linear combinations of others, so that the data do not tell their variances apart.
+    """
+    for term in design.terms:
+        if term.basis is None:
+            continue
+        gram = term.basis.T @ term.basis
+        sizes = np.sqrt(np.diag(gram))
+        source = term.spec.term.source
+        for name, size in zip(term.term_names, sizes, strict=True):
+            if size == 0:
+                raise DataError(f"{source}: {name!r} is zero in every row, so it has no variance: leave it out")
+        spectrum = np.linalg.eigvalsh(gram / np.outer(sizes, sizes))
+        if spectrum[0] < _DEPENDENT:
+            warnings.warn(
+                f"{source}: its columns {', '.join(map(repr, term.term_names))} are linearly dependent, so the data do "
+                f"not tell their variances apart; leave out those that follow from the others",
+                DesignWarning,
+                stacklevel=caller_level(),
             )
 
 

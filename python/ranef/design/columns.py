@@ -6,6 +6,7 @@ Whole numbers label levels as integers, whatever type they came in.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,8 +158,17 @@ def _from_objects(name: str, values: NDArray[Any]) -> Column:
         return _masked(name, plain, missing)
     if kind in ("mixed", "mixed-integer", "complex", "bytes"):
         types = sorted({type(v).__name__ for v in values[~pd.isna(values)]})
-        raise DataError(f"column {name!r} mixes values of type {' and '.join(types)}: convert it to numbers or to text")
+        raise DataError(f"column {name!r} {_mixture(values, types)}: convert it to numbers or to text")
     return _factorized(name, pd.Series(values))
+
+
+def _mixture(values: NDArray[Any], types: Sequence[str]) -> str:
+    """What a column of objects holds, with the place of the first text among numbers."""
+    if len(types) < 2:
+        return f"holds values of type {types[0]}"
+    text = next((k for k, v in enumerate(values) if isinstance(v, str)), None)
+    first = "" if text is None else f" (the first text is {values[text]!r}, at position {text})"
+    return f"mixes values of type {' and '.join(types)}{first}"
 
 
 def _factorized(name: str, series: pd.Series) -> Column:

@@ -45,7 +45,7 @@ def evaluate(expression: Expression, table: Table, role: str) -> NDArray[Any]:
     if array.dtype == np.bool_:
         return array
     numbers = np.array(array, dtype=np.float64)  # a copy: the design must not change with the caller's table
-    check_finite(numbers, table, f"the {role} {expression.source!r}")
+    check_finite(numbers, table, f"the {role} {expression.source.strip('`')!r}")
     return numbers
 
 

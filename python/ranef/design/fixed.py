@@ -19,6 +19,11 @@ from ranef.formula.algebra import Terms
 from ranef.formula.expression import Expression, column_alias, formulaic_name, without_aliases
 from ranef.formula.fixed import model_matrix, rebuild_matrix
 
+# Entries of a dense model matrix (16 GB) that no ordinary machine can work with.
+_MOST_ENTRIES = 2**31
+# Entries beyond this have squares and products that overflow.
+_LARGEST = 1e100
+
 CONTRASTS = ("treatment", "sum", "poly", "helmert", "diff", "SAS")
 
 
@@ -67,6 +72,7 @@ def build_fixed(terms: Terms, table: Table, contrasts: Mapping[str, str]) -> Fix
             f"the fixed effects {terms.text!r} have {n_columns} coefficients but the data only {n_rows} rows: "
             f"leave terms out"
         )
+    _check_names(spec.names, terms)
     kept = _independent(matrix)
     if len(kept) < n_columns:
         matrix = np.asfortranarray(matrix[:, list(kept)])
@@ -91,6 +97,7 @@ def build_matrix(terms: Terms, table: Table, contrasts: Mapping[str, str]) -> tu
     coded = {name: kind for name, kind in contrasts.items() if name in bare}
     plain = None if coded else plan(terms, levels.get)
     if plain is not None:
+        _check_size(table.n_rows, len(plain.names), terms)
         spec = MatrixSpec(terms, plain.names, plain, None, levels)
         matrix = plain.matrix(table.n_rows, *_readers(table))
     else:
@@ -228,16 +235,36 @@ def _plain_names(names: tuple[str, ...], contrasts: Mapping[str, str]) -> tuple[
 
 
 def _check_finite(matrix: Floats, names: tuple[str, ...], table: Table) -> None:
-    # A sum is finite only if every entry is (or, rarely, finite entries overflow, and the closer look clears them).
-    if np.isfinite(matrix.sum()):
-        return
+    # The sum of squares is below the limit only if every entry is finite and ordinary; else a closer look.
+    flat = matrix.ravel(order="K")
+    with np.errstate(over="ignore", invalid="ignore"):
+        if flat.dot(flat) < _LARGEST**2:
+            return
     for k, name in enumerate(names):
-        wrong = np.flatnonzero(~np.isfinite(matrix[:, k]))
+        wrong = np.flatnonzero(~(np.abs(matrix[:, k]) < _LARGEST))
         if wrong.size:
-            raise DataError(
-                f"the term {name!r} is {matrix[wrong[0], k]} in {name_rows(table.index, wrong)}: "
-                f"fix or leave out these rows"
-            )
+            first = matrix[wrong[0], k]
+            remedy = "rescale it" if np.isfinite(first) else "fix or leave out these rows"
+            raise DataError(f"the term {name!r} is {first} in {name_rows(table.index, wrong)}: {remedy}")
+
+
+def _check_names(names: tuple[str, ...], terms: Terms) -> None:
+    """Coefficients go by their names, so no two may share one."""
+    if len(set(names)) < len(names):
+        twice = next(name for k, name in enumerate(names) if name in names[:k])
+        raise DataError(
+            f"two coefficients of {terms.text!r} would be called {twice!r}: rename the column of that name, or leave "
+            f"the intercept out (0 + ...)"
+        )
+
+
+def _check_size(n_rows: int, n_columns: int, terms: Terms) -> None:
+    if n_rows * n_columns > _MOST_ENTRIES:
+        raise DataError(
+            f"the fixed effects {terms.text!r} have {n_columns} coefficients, a dense matrix of "
+            f"{8e-9 * n_rows * n_columns:.0f} GB with {n_rows} rows: make a factor of so many levels a random effect, "
+            f"(1 | g), or leave it out"
+        )
 
 
 def _independent(matrix: Floats) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -106,9 +107,9 @@ def name_rows(index: pd.Index, places: Sequence[int] | NDArray[Any], limit: int 
 def _unknown(name: str, names: Sequence[str], user: str) -> str:
     lowered = {n.lower(): n for n in names}
     close = [lowered[name.lower()]] if name.lower() in lowered else difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
+    hint = f"did you mean {close[0]!r}? Columns: " if close else "columns: "
     shown = ", ".join(list(names)[:20]) + (", ..." if len(names) > 20 else "")
-    return f"the data have no column {name!r}, which {user!r} uses; {hint}Columns: {shown}"
+    return f"the data have no column {name!r}, which {user!r} uses; {hint}{shown}"
 
 
 def _open_mapping(data: Mapping[Any, Any]) -> Source:
@@ -138,8 +139,9 @@ def _open_narwhals(data: Any) -> Source:
     try:
         frame = nw.from_native(data)
     except TypeError as error:
+        hint = "; read a file first, for example with pandas.read_csv" if isinstance(data, str | Path) else ""
         raise DataError(
-            f"data must be a table (pandas, polars, pyarrow) or a dict of arrays, got {type(data).__name__}"
+            f"data must be a table (pandas, polars, pyarrow) or a dict of arrays, got {type(data).__name__}{hint}"
         ) from error
     eager = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
     return Source(

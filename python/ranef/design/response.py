@@ -17,6 +17,8 @@ from ranef.formula.parse import ResponsePart
 # A proportion times its trials may miss a whole number by rounding of the proportion: this much, or this share.
 _COUNT_TOLERANCE = 1e-3
 _COUNT_SHARE = 1e-6
+# Values beyond this (or all below its inverse) have squares outside the range of doubles.
+_LARGEST = 1e100
 
 
 class FamilyTraits(Protocol):
@@ -53,6 +55,7 @@ def build_response(
     else:
         response = _single(part, table, family, weights, zero_inflated)
     _check_varies(response)
+    _check_size(response, table)
     return response, _weights_meaning(response, family, weights)
 
 
@@ -172,6 +175,17 @@ def _check_varies(response: ResponseDesign) -> None:
         raise DataError(
             f"the response {response.name!r} is constant: {values[0]:g} in all {len(values)} rows, "
             f"so that nothing can be fitted"
+        )
+
+
+def _check_size(response: ResponseDesign, table: Table) -> None:
+    """Squares of the values must neither overflow nor vanish."""
+    largest = int(np.argmax(np.abs(response.values)))
+    size = abs(float(response.values[largest]))
+    if not 1.0 / _LARGEST < size < _LARGEST:
+        raise DataError(
+            f"the response {response.name!r} has {response.values[largest]:g} as its largest value (row "
+            f"{table.index[largest]}): rescale it"
         )
 
 
