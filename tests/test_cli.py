@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -111,3 +112,16 @@ def test_the_shipped_data_are_those_of_their_script():
     shipped = ranef.demo_data()
     made = module.simulate()
     pd.testing.assert_frame_equal(shipped.astype({"shore": str}), made, check_dtype=False)
+
+
+def test_out_with_a_suffix_is_one_file(frogs_file, tmp_path, capsys):
+    for name in ("all.json", "estimates.csv"):
+        assert main(["fit", FORMULA, str(frogs_file), "--family", "poisson", "--out", str(tmp_path / name)]) == 0
+    capsys.readouterr()
+    tables = json.loads((tmp_path / "all.json").read_text())
+    estimates = pd.read_csv(tmp_path / "estimates.csv")
+    assert list(tables) == ["fixed", "ran_pars", "ran_vals", "glance"]
+    assert set(estimates["effect"]) == {"fixed", "ran_pars"}
+    fixed = estimates[estimates["effect"] == "fixed"]
+    assert list(fixed["term"]) == [row["term"] for row in tables["fixed"]]
+    np.testing.assert_allclose(fixed["estimate"], [row["estimate"] for row in tables["fixed"]], rtol=1e-12)

@@ -110,7 +110,6 @@ def test_a_start_without_a_likelihood_is_left_for_one_that_has_it():
     assert fit.loglik == pytest.approx(usual.loglik, abs=1e-6)
 
 
-
 def test_a_loaded_fit_gives_the_same_diagnosis(tmp_path):
     fit = perfect_correlation()
     fit.save(tmp_path / "fit.ranef")
@@ -135,3 +134,20 @@ def test_an_intercept_far_from_the_data_is_no_separation():
 def test_a_separated_indicator_is_found():
     x = np.column_stack([np.ones(50), np.arange(50) % 2])
     assert infinite_coefficients(x, np.array([0.2, 19.0]), np.diag([0.1, 3000.0**2])) == [1]
+
+
+def test_a_large_count_is_no_separation():
+    matrix, beta = np.ones((3, 1)), np.array([20.0])
+    unknown = np.full((1, 1), np.nan)
+    assert infinite_coefficients(matrix, beta, unknown) == [0]
+    assert infinite_coefficients(matrix, beta, unknown, downwards=True) == []
+    assert infinite_coefficients(matrix, -beta, unknown, downwards=True) == [0]
+
+
+def test_the_summary_says_why_a_standard_error_is_missing():
+    data = ranef.demo_data()
+    data = data.assign(count=data["count"] + 1)
+    fit = ranef.fit("count ~ cover + (1 | pond)", data, family="poisson", ziformula="~ 1")
+    assert np.isnan(fit.tidy().set_index("component").loc["zi", "std_error"])
+    assert "- no standard error: zi:Intercept; diagnose() says why" in str(fit.summary())
+    assert "zi:Intercept runs to infinity" in str(fit.diagnose())

@@ -61,5 +61,5 @@ def test_trials_are_kept():
 
 
 def test_no_data_set_is_refused(fit):
-    with pytest.raises(ValueError, match="n must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="n must be a whole number of at least 1, got 0"):
         fit.simulate(0)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ranef import _core, _lapack
+from ranef.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Control:
 
     Raises
     ------
-    ValueError
+    DataError
         If a limit is not positive or a tolerance not in (0, 1).
 
     Examples
@@ -85,4 +86,4 @@ class Control:
 
 def _require(name: str, value: object, holds: bool, requirement: str) -> None:
     if not holds:
-        raise ValueError(f"Control({name}={value!r}): must be {requirement}")
+        raise DataError(f"Control({name}={value!r}): must be {requirement}")

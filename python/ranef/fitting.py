@@ -149,8 +149,8 @@ def model(
     >>> list(model.parameters.index)
     ['Intercept', 'cover', 'log_phi', 'sd(Intercept|pond)']
     """
+    check_argument_types(n_agq=n_agq, reml=reml, contrasts=contrasts, fixed=fixed, control=control)
     refuse_what_is_planned(method, n_agq, priors)
-    check_argument_types(reml=reml, contrasts=contrasts, fixed=fixed, control=control)
     specification = Specification(
         formula=formula,
         data=data,
@@ -177,21 +177,19 @@ def refuse_what_is_planned(method: str, n_agq: int, priors: Mapping[str, Any] | 
     NotAvailableError
         For ``method="agq"``, ``method="pql"``, ``n_agq > 1`` and priors.
     DataError
-        For any other method, or a number of quadrature points that is no whole number of at least 1.
+        For any other method.
     """
     if method not in ("laplace", "agq", "pql"):
         raise DataError(f"method must be 'laplace' ('agq' and 'pql' come later), got {method!r}")
     if method != "laplace":
         raise NotAvailableError(f"method={method!r} comes in a later version; method='laplace' is available")
-    if n_agq < 1:
-        raise DataError(f"n_agq must be a whole number of at least 1, got {n_agq!r}")
     if n_agq != 1:
         raise NotAvailableError(f"n_agq={n_agq} (adaptive quadrature) comes in a later version; use n_agq=1 (Laplace)")
     if priors:
         raise NotAvailableError("priors come in a later version; hold a parameter at a value with fixed=")
 
 
-def check_argument_types(*, reml: object, contrasts: object, fixed: object, control: object) -> None:
+def check_argument_types(*, n_agq: object, reml: object, contrasts: object, fixed: object, control: object) -> None:
     """Refuse arguments of a type that would only fail, or be misread, further in.
 
     Raises
@@ -199,6 +197,8 @@ def check_argument_types(*, reml: object, contrasts: object, fixed: object, cont
     DataError
         Naming the argument, what it must be and what was given.
     """
+    if not isinstance(n_agq, int) or n_agq < 1:
+        raise DataError(f"n_agq must be a whole number of at least 1, got {n_agq!r}")
     if not isinstance(reml, bool | np.bool_):
         raise DataError(f"reml must be True or False, got {reml!r}")
     if not isinstance(contrasts, Mapping | None):

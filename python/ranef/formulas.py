@@ -24,6 +24,8 @@ def updated_formula(old: str, change: str) -> str:
     >>> updated_formula("y ~ a + (1 | g)", "log(.) ~ . + c")
     'log(y) ~ 1 + a + c + (1 | g)'
     """
+    if not isinstance(change, str):
+        raise FormulaError(f"a change of the formula is text such as '. ~ . - x', got {change!r}")
     parsed = parse_formula(old)
     left, tilde, right = change.partition("~")
     if not tilde:

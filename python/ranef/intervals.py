@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ranef.errors import NotAvailableError
+from ranef.errors import DataError, NotAvailableError
 from ranef.parameters import Parameter, check_name, is_constant
 from ranef.tables import normal_quantile, wald
 
@@ -28,9 +28,11 @@ def confint(fit: Fit, method: str, parm: str | Sequence[str] | None, level: floa
     if method in ("profile", "boot"):
         raise NotAvailableError(f"confint(method={method!r}) comes in a later version; method='wald' is available")
     if method != "wald":
-        raise ValueError(f"method must be 'wald', got {method!r}")
+        raise DataError(f"method must be 'wald', got {method!r}")
     half_width = normal_quantile(level)
     names = list(fit.parameter_names)
+    if not isinstance(parm, str | Sequence | pd.Index | None):
+        raise DataError(f"parm must be a parameter name or a list of them, got {parm!r}")
     wanted = names if parm is None else [parm] if isinstance(parm, str) else list(parm)
     for name in wanted:
         check_name(name, names, "parm")

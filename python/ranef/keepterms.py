@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from ranef.errors import FormulaError
+from ranef.errors import DataError, FormulaError
 from ranef.formula.parse import parse_one_sided
 from ranef.formula.random_terms import RandomTerm
 
@@ -23,13 +23,13 @@ def treatments(fit: Fit, re_form: str | None, random: Mapping[str, str]) -> tupl
     ------
     FormulaError
         If a formula or a key names no random term of the model.
-    ValueError
+    DataError
         If a treatment is none of ``"include"``, ``"zero"``, ``"integrate"``.
     """
     made = ["include" if keep else "zero" for keep in kept_terms(fit, re_form)]
     for key, treatment in random.items():
         if treatment not in _TREATMENTS:
-            raise ValueError(f"random[{key!r}] must be one of {', '.join(_TREATMENTS)}, got {treatment!r}")
+            raise DataError(f"random[{key!r}] must be one of {', '.join(_TREATMENTS)}, got {treatment!r}")
         for place in _places_of(fit, key):
             made[place] = treatment
     return tuple(made)

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ranef.assemble import component_index, has_component
+from ranef.errors import DataError
 from ranef.families import sigma_exponent
 from ranef.integrate import Averaged, average, spreads
 from ranef.keepterms import Treatment as Treatment
@@ -47,12 +48,14 @@ class Request:
     offset: Any = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.random, Mapping):
+            raise DataError(f"random must be a dict such as {{'site': 'integrate'}}, got {self.random!r}")
         if self.type not in _TYPES:
-            raise ValueError(f"type must be one of {', '.join(map(repr, _TYPES))}, got {self.type!r}")
+            raise DataError(f"type must be one of {', '.join(map(repr, _TYPES))}, got {self.type!r}")
         if self.interval not in (None, "confidence", "prediction"):
-            raise ValueError(f"interval must be None, 'confidence' or 'prediction', got {self.interval!r}")
+            raise DataError(f"interval must be None, 'confidence' or 'prediction', got {self.interval!r}")
         if self.interval == "prediction" and self.type != "response":
-            raise ValueError(f"interval='prediction' is for type='response', a new observation, not {self.type!r}")
+            raise DataError(f"interval='prediction' is for type='response', a new observation, not {self.type!r}")
 
 
 def predict(fit: Fit, newdata: Any, request: Request) -> pd.Series | pd.DataFrame:

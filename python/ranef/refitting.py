@@ -29,7 +29,11 @@ def refit(fit: Fit, y: ArrayLike) -> Fit:
     from ranef.unfitted import Model, no_start_message
 
     fit.require_data("refit()")
-    response = checked_response(fit, np.asarray(y, dtype=np.float64))
+    try:
+        values = np.asarray(y, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"refit needs a response of numbers: {error}") from error
+    response = checked_response(fit, values)
     began = time.perf_counter()
     start = None if fit.singular else np.asarray(fit.estimate.values)
     options = fit.model.specification.control.options()

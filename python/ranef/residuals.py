@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ranef.assemble import has_component, likelihood_weights
-from ranef.errors import NotAvailableError
+from ranef.errors import DataError, NotAvailableError
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -31,7 +31,7 @@ def residuals(fit: Fit, kind: str) -> pd.Series:
     if kind == "quantile":
         raise NotAvailableError("residuals(type='quantile') comes in a later version")
     if kind not in makers:
-        raise ValueError(f"type must be one of {', '.join(map(repr, makers))}, got {kind!r}")
+        raise DataError(f"type must be one of {', '.join(map(repr, makers))}, got {kind!r}")
     fit.require_data("residuals()")
     return on_data_index(fit, makers[kind](fit), kind)
 

@@ -192,7 +192,7 @@ class Fit(FitState):
         >>> len(population)
         2
         """
-        request = predict.Request(type, re_form, se, interval, level, allow_new_levels, dict(random or {}), offset)
+        request = predict.Request(type, re_form, se, interval, level, allow_new_levels, random or {}, offset)
         return predict.predict(self, newdata, request)
 
     def simulate(self, n: int = 1, seed: int | None = None, re_form: str | None = None) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ranef.assemble import has_component
+from ranef.errors import DataError
 from ranef.keepterms import kept_terms
 from ranef.linear import add_random_effects, fixed_part
 from ranef.residuals import on_data_index
@@ -21,8 +22,7 @@ Floats = NDArray[np.float64]
 
 def simulate(fit: Fit, n: int, seed: int | None, re_form: str | None) -> pd.DataFrame:
     """`n` data sets, one a column; see `Fit.simulate`."""
-    if n < 1:
-        raise ValueError(f"n must be at least 1, got {n}")
+    _check_draws(n, seed)
     fit.require_data("simulate()")
     conditioned = kept_terms(fit, "~0" if re_form is None else re_form)
     rng = np.random.default_rng(seed)
@@ -38,6 +38,13 @@ def simulate(fit: Fit, n: int, seed: int | None, re_form: str | None) -> pd.Data
         response = likelihood.simulate(eta, int(rng.integers(2**31)), fit.design.response.trials)
         columns[f"sim_{draw + 1}"] = on_data_index(fit, np.asarray(response), "simulated")
     return pd.DataFrame(columns)
+
+
+def _check_draws(n: object, seed: object) -> None:
+    if not isinstance(n, int | np.integer) or n < 1:
+        raise DataError(f"n must be a whole number of at least 1, got {n!r}")
+    if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
+        raise DataError(f"seed must be None or a whole number of at least 0, got {seed!r}")
 
 
 def draw_effects(covariance: Floats, levels: int, rng: np.random.Generator) -> Floats:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from ranef.assemble import COMPONENTS, component_index
+from ranef.errors import DataError
 from ranef.parameters import is_constant
 
 if TYPE_CHECKING:
@@ -84,11 +85,11 @@ def normal_quantile(level: float) -> float:
 
     Raises
     ------
-    ValueError
+    DataError
         If the level is not between 0 and 1.
     """
     if not 0 < level < 1:
-        raise ValueError(f"the confidence level must lie between 0 and 1, got {level!r}")
+        raise DataError(f"the confidence level must lie between 0 and 1, got {level!r}")
     return float(ndtri(0.5 + level / 2.0))
 
 
@@ -96,9 +97,9 @@ def tidy(fit: Fit, effects: str, conf_int: bool, conf_level: float, exponentiate
     """The tidy tables; see `Fit.tidy`."""
     makers = {"fixed": tidy_fixed, "ran_pars": tidy_ran_pars, "ran_vals": tidy_ran_vals}
     if effects not in makers:
-        raise ValueError(f"effects must be one of {', '.join(map(repr, makers))}, got {effects!r}")
+        raise DataError(f"effects must be one of {', '.join(map(repr, makers))}, got {effects!r}")
     if exponentiate and effects != "fixed":
-        raise ValueError("exponentiate applies to effects='fixed' only: the rest is no log of a ratio")
+        raise DataError("exponentiate applies to effects='fixed' only: the rest is no log of a ratio")
     table = makers[effects](fit, normal_quantile(conf_level))
     if exponentiate:
         table["estimate"] = np.exp(table["estimate"])

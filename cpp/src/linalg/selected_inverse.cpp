@@ -46,15 +46,22 @@ void gather_target(const EliminationPattern& pattern, const EliminationPattern::
   }
 }
 
+/// out += Z_RR U for the rows in the tail. Each entry of Z is read once, from the lower triangle, and serves both its
+/// row and its column: these scattered reads are what the whole inverse of a crossed design waits for.
 template <class Width>
 void gather_tail(const double* tail, int order, int head_size, const int* rows, int count, const double* scaled,
                  double* out, Width w) {
   for (int j = 0; j < count; ++j) {
     const double* column = tail + std::int64_t(rows[j] - head_size) * order - head_size;
     const double* u = scaled + j * w;
-    for (int i = 0; i < count; ++i) {
+    double* own = out + j * w;
+    for (int k = 0; k < w; ++k) own[k] += column[rows[j]] * u[k];
+    for (int i = j + 1; i < count; ++i) {
       const double z = column[rows[i]];
-      for (int k = 0; k < w; ++k) out[i * w + k] += z * u[k];
+      for (int k = 0; k < w; ++k) {
+        out[i * w + k] += z * u[k];
+        own[k] += z * scaled[i * w + k];
+      }
     }
   }
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ranef.design.checks import check_identifiable, check_random_columns
+from ranef.design.checks import check_identifiable, check_random_columns, check_response_apart
 from ranef.design.complete_rows import NaAction, complete_rows, read_model_columns, without_zero_precision
 from ranef.design.design import Design, NewDesign, PredictorDesign, RandomDesign
 from ranef.design.fixed import check_contrasts
@@ -64,6 +64,8 @@ def build_design(
     response, meaning = build_response(formulas.cond.response, table, family, given, formulas.zi is not None)
     coding = check_contrasts(contrasts, formulas.variables, table)
     parts = formulas.components
+    for _, side in parts:
+        check_response_apart(formulas.cond.response, side.fixed)
     design = Design(
         response=response,
         weights=meaning,

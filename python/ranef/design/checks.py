@@ -9,6 +9,8 @@ import numpy as np
 from ranef.callers import caller_level
 from ranef.design.design import Design, RandomDesign
 from ranef.errors import DataError, DesignWarning
+from ranef.formula.algebra import Terms
+from ranef.formula.parse import ResponsePart
 
 # Smallest eigenvalue of the columns' cosines below which they count as dependent: the rounding of their sums.
 _DEPENDENT = 1e-14
@@ -41,6 +43,21 @@ def check_identifiable(design: Design, family_name: str) -> None:
                 f"{term.group!r}), so its variance cannot be told apart from the residual's: leave the term out, "
                 f"or the residual by dispformula='~ 0'"
             )
+
+
+def check_response_apart(response: ResponsePart, fixed: Terms) -> None:
+    """A response that is a plain column must not explain itself.
+
+    Raises
+    ------
+    DataError
+        If the column stands among the fixed effects too.
+    """
+    if len(response.expressions) != 1 or not response.expressions[0].is_name:
+        return
+    name = response.expressions[0].variables[0]
+    if any(factor.is_name and factor.variables[0] == name for factor in fixed.factors):
+        raise DataError(f"the response {name!r} stands among the fixed effects {fixed.text!r} too: leave it out there")
 
 
 def check_random_columns(design: Design) -> None:

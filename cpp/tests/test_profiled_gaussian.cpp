@@ -1,0 +1,213 @@
+// ML and REML of Gaussian models against the textbook formulas with a dense
+// covariance matrix V.
+
+#include "ranef/objective/profiled_gaussian.hpp"
+
+#include <cmath>
+#include <string>
+
+#include "support/dense_model.hpp"
+#include "support/finite_difference.hpp"
+#include "support/models.hpp"
+#include "support/near_matrix.hpp"
+
+namespace {
+
+using namespace ranef;
+using namespace ranef::test;
+
+constexpr Index kRows = 120;
+constexpr double kLog2Pi = 1.8378770664093454836;
+
+struct Kind {
+  std::string name;
+  bool reml = false, counts = false, offsets = false;
+};
+
+const std::vector<Kind> kinds = {
+    {"ML"},
+    {"REML", true},
+    {"ML, frequency weights", false, true},
+    {"REML, frequency weights", true, true},
+    {"ML, offsets of mean and log sd", false, false, true},
+    {"REML, weights and offsets", true, true, true}};
+
+struct Subject {
+  Kind kind;
+  Matrix x;
+  Vector y, counts, mean_offset, log_sd_offset;
+  Model model;
+
+  explicit Subject(const Kind &k) : kind(k), model(build()) {}
+
+  Model build() {
+    Draws draws(19);
+    const Vector covariate = draws.uniforms(kRows);
+    x = intercept_and_slope(covariate);
+    y = 5.0 * Vector::Ones(kRows) + 2.0 * draws.uniforms(kRows) + covariate;
+    ModelInput input;
+    input.likelihood = likelihood("gaussian", Link::identity);
+    input.response = y;
+    input.predictors = {{x, {}}, constant_predictor(kRows)};
+    counts = Vector::Ones(kRows);
+    mean_offset = log_sd_offset = Vector::Zero(kRows);
+    if (kind.counts) {
+      for (double &count : counts)
+        count = 1.0 + draws.below(3);
+      input.weights = counts;
+    }
+    if (kind.offsets) {
+      mean_offset = input.predictors[0].offset = draws.uniforms(kRows);
+      log_sd_offset = input.predictors[1].offset = 0.5 * draws.uniforms(kRows);
+    }
+    input.terms = terms_of_every_kind(kRows, covariate, draws);
+    input.reml = kind.reml;
+    return Model(std::move(input));
+  }
+
+  /// A count of w is w rows: the dense model has them all.
+  GeneralisedLeastSquares direct(const Vector &theta) const {
+    std::vector<int> rows;
+    for (Index i = 0; i < kRows; ++i)
+      rows.insert(rows.end(), std::size_t(counts[i]), int(i));
+    const Matrix v = dense_marginal(model.terms(), theta);
+    Matrix expanded = v(rows, rows);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      expanded(Index(i), Index(i)) += std::exp(2.0 * log_sd_offset[rows[i]]);
+    const Vector reduced = y - mean_offset;
+    return {x(rows, Eigen::all), reduced(rows), expanded};
+  }
+
+  double direct_value(const Vector &theta) const {
+    const GeneralisedLeastSquares gls = direct(theta);
+    const double n = counts.sum() - (kind.reml ? double(x.cols()) : 0.0);
+    return 0.5 * (gls.log_covariance + (kind.reml ? gls.log_information : 0.0) +
+                  n * (1.0 + kLog2Pi + std::log(gls.residual_squares / n)));
+  }
+};
+
+ProfiledGaussian objective(const Model &model) {
+  const int border = int(model.predictors()[0].columns()) + 1;
+  return {model, std::make_shared<CrossProductLayout>(model.terms(),
+                                                      model.rows(), border)};
+}
+
+/// Ordinary parameters, negative ones among them, and some variances of zero.
+std::vector<Vector> thetas(const Model &model) {
+  Draws draws(2);
+  const Index size = theta_size(model.terms());
+  std::vector<Vector> out = {draws.uniforms(size, 0.3, 1.2),
+                             draws.uniforms(size),
+                             draws.uniforms(size, 0.3, 3.0)};
+  out[2].head(4).setZero();
+  return out;
+}
+
+void value_matches(const Subject &subject) {
+  ProfiledGaussian profiled = objective(subject.model);
+  for (const Vector &theta : thetas(subject.model)) {
+    check_near(profiled.value(theta), subject.direct_value(theta), 1e-11, 1e-10,
+               "value");
+    const GeneralisedLeastSquares gls = subject.direct(theta);
+    const double n = subject.counts.sum() - (subject.kind.reml ? 2.0 : 0.0);
+    check_near(profiled.residual_variance(), gls.residual_squares / n, 1e-10,
+               0.0, "residual variance");
+    const Matrix &to_user = subject.model.predictors()[0].to_user;
+    check_near_matrix(to_user * profiled.coefficients(), gls.coefficients,
+                      1e-10, "coefficients");
+    const Matrix covariance =
+        to_user * profiled.coefficient_covariance() * to_user.transpose();
+    check_near(-log_determinant(covariance) +
+                   2.0 * std::log(gls.residual_squares / n),
+               gls.log_information, 1e-10, 1e-10,
+               "determinant of the coefficients' covariance");
+  }
+}
+
+void gradient_matches(const Subject &subject) {
+  ProfiledGaussian profiled = objective(subject.model);
+  for (const Vector &theta : thetas(subject.model)) {
+    check(std::isfinite(profiled.value(theta)), "a value");
+    const Vector gradient = profiled.gradient();
+    for (Index p = 0; p < theta.size(); ++p) {
+      const double numeric = central_difference(
+          [&](double shift) {
+            Vector moved = theta;
+            moved[p] += shift;
+            return profiled.value(moved);
+          },
+          0.0, 2e-3);
+      check_near(gradient[p], numeric, 1e-7, 1e-7,
+                 "parameter " + std::to_string(p));
+    }
+  }
+}
+
+/// b^ = Var(b) Z' V^-1 (y - X beta).
+void effects_match(const Subject &subject) {
+  if (subject.kind.counts)
+    return check(true, "shown by the unweighted models");
+  ProfiledGaussian profiled = objective(subject.model);
+  const Vector theta = thetas(subject.model)[0];
+  profiled.value(theta);
+  profiled.coefficients();
+  const TermVectors effects = profiled.effects();
+  Matrix v = dense_marginal(subject.model.terms(), theta);
+  v.diagonal().array() += (2.0 * subject.log_sd_offset.array()).exp();
+  const GeneralisedLeastSquares gls = subject.direct(theta);
+  const Vector scaled = v.llt().solve(subject.y - subject.mean_offset -
+                                      subject.x * gls.coefficients);
+  Index at = 0;
+  for (std::size_t t = 0; t < effects.size(); ++t) {
+    const RandomTerm &term = subject.model.terms()[t];
+    const Matrix prior =
+        dense_prior(*term.covariance,
+                    theta.segment(at, term.covariance->parameter_count()));
+    const Vector zr = dense_design(term).transpose() * scaled;
+    for (Index first = 0; first < zr.size(); first += prior.rows())
+      check_near_matrix(effects[t].segment(first, prior.rows()),
+                        prior * zr.segment(first, prior.rows()), 1e-10,
+                        "effects of term " + std::to_string(t));
+    at += term.covariance->parameter_count();
+  }
+}
+
+void hessian_is_positive(const Subject &subject) {
+  ProfiledGaussian profiled = objective(subject.model);
+  const Vector theta = thetas(subject.model)[0];
+  profiled.value(theta);
+  profiled.gradient();
+  check(profiled.approximate_hessian().llt().info() == Eigen::Success,
+        "positive definite");
+  const Vector start = profiled.moment_start();
+  check(start.allFinite() && std::isfinite(profiled.value(start)),
+        "a start with a value");
+}
+
+void test_no_value() {
+  run("an autocorrelation beyond its range has no value, and says so", [] {
+    const Subject subject(kinds[0]);
+    ProfiledGaussian profiled = objective(subject.model);
+    Vector theta = thetas(subject.model)[0];
+    theta[5] = 1e5;
+    check(std::isinf(profiled.value(theta)) && !profiled.failure().empty(),
+          "infinite, with a reason");
+  });
+}
+
+} // namespace
+
+int main() {
+  for (const Kind &kind : kinds) {
+    const Subject subject(kind);
+    run(kind.name + ": the criterion is the dense one",
+        [&] { value_matches(subject); });
+    run(kind.name + ": the gradient is that of the criterion",
+        [&] { gradient_matches(subject); });
+    run(kind.name + ": conditional modes", [&] { effects_match(subject); });
+    run(kind.name + ": what a search starts from",
+        [&] { hessian_is_positive(subject); });
+  }
+  test_no_value();
+  return finish();
+}
