@@ -45,10 +45,11 @@ def test_control_refuses_what_is_no_number(option):
         ranef.Control(**option)
 
 
-def test_an_unstructured_term_held_in_part_is_named_with_what_is_missing():
+def test_an_unstructured_term_of_three_effects_held_in_part_is_named_with_what_is_missing():
     refused(
-        r"\(cover \| pond\) is unstructured.*'sd\(cover\|pond\)', 'cor\(cover,Intercept\|pond\)' too",
-        SLOPES,
+        r"is unstructured.*'sd\(cover\|pond\)'.*'cor\(year,cover\|pond\)' too",
+        "count ~ cover + (cover + year | pond)",
+        FROGS.assign(year=np.arange(len(FROGS)) % 7),
         fixed={"sd(Intercept|pond)": 0.5},
     )
 

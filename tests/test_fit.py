@@ -181,3 +181,17 @@ def test_verbose_prints_a_line_an_iteration(frogs, capfd):
     lines = capfd.readouterr().err.strip().splitlines()
     assert lines
     assert all(line.startswith("iteration") and "objective" in line and "gradient" in line for line in lines)
+
+
+def test_one_parameter_of_a_correlated_pair_can_be_held():
+    """Holding the correlation at zero is the model of independent effects."""
+    frogs = ranef.demo_data()
+    held = ranef.fit(
+        "count ~ cover + (cover | pond)", frogs, family="poisson", fixed={"cor(cover,Intercept|pond)": 0.0}
+    )
+    independent = ranef.fit("count ~ cover + (cover || pond)", frogs, family="poisson")
+    assert held.loglik == pytest.approx(independent.loglik, abs=1e-6)
+    assert held.df == independent.df
+    narrow = ranef.fit("count ~ cover + (cover | pond)", frogs, family="poisson", fixed={"sd(Intercept|pond)": 0.25})
+    assert narrow.parameters().loc["sd(Intercept|pond)", "estimate"] == 0.25
+    assert narrow.loglik < ranef.fit("count ~ cover + (cover | pond)", frogs, family="poisson").loglik

@@ -26,28 +26,23 @@ struct Subject {
   Vector point;
 };
 
-LaplaceObjective objective(const Model &model) {
+LaplaceObjective objective(const Model& model) {
   const int border = model.reml() ? int(model.predictors()[0].columns()) : 0;
-  return {
-      model,
-      std::make_shared<CrossProductLayout>(model.terms(), model.rows(), border),
-      InnerOptions()};
+  return {model, std::make_shared<CrossProductLayout>(model.terms(), model.rows(), border), InnerOptions()};
 }
 
 /// Every predictor but the mean: a constant near `other`; scales near one half.
-Vector ordinary_point(const Model &model, double other) {
+Vector ordinary_point(const Model& model, double other) {
   Draws draws(13);
   Vector out(0);
-  const auto append = [&](const Vector &more) {
+  const auto append = [&](const Vector& more) {
     Vector longer(out.size() + more.size());
     longer << out, more;
     out = longer;
   };
-  for (std::size_t k = model.reml() ? 1 : 0; k < model.predictors().size();
-       ++k) {
+  for (std::size_t k = model.reml() ? 1 : 0; k < model.predictors().size(); ++k) {
     Vector own = 0.2 * draws.uniforms(model.predictors()[k].columns());
-    if (k > 0)
-      own[0] += other;
+    if (k > 0) own[0] += other;
     append(own);
   }
   append(draws.uniforms(theta_size(model.terms()), 0.2, 0.7));
@@ -66,9 +61,8 @@ Subject gaussian(bool reml) {
   input.reml = reml;
   Model model(std::move(input));
   const Vector point = ordinary_point(model, -0.3);
-  return {reml ? "Gaussian with modelled dispersion, REML"
-               : "Gaussian with modelled dispersion",
-          std::move(model), point};
+  return {reml ? "Gaussian with modelled dispersion, REML" : "Gaussian with modelled dispersion", std::move(model),
+          point};
 }
 
 Subject poisson(bool reml) {
@@ -76,9 +70,7 @@ Subject poisson(bool reml) {
   const Vector x = draws.uniforms(kRows);
   ModelInput input;
   input.likelihood = likelihood("poisson", Link::log);
-  input.response = Vector::NullaryExpr(kRows, [&](Index i) {
-    return draws.poisson(std::exp(0.4 + 0.5 * x[i]));
-  });
+  input.response = Vector::NullaryExpr(kRows, [&](Index i) { return draws.poisson(std::exp(0.4 + 0.5 * x[i])); });
   input.predictors = {{intercept_and_slope(x), {}}};
   input.weights = draws.uniforms(kRows, 0.5, 1.5);
   input.terms = terms_of_every_kind(kRows, x, draws);
@@ -94,29 +86,22 @@ Subject zero_inflated_nbinom2() {
   const Vector x = draws.uniforms(kRows);
   ModelInput input;
   input.likelihood = likelihood("nbinom2", Link::log, true);
-  input.response = Vector::NullaryExpr(kRows, [&](Index i) {
-    return draws.uniform() < -0.5 ? 0.0
-                                  : draws.poisson(std::exp(1.0 + 0.5 * x[i]));
-  });
-  input.predictors = {{intercept_and_slope(x), {}},
-                      constant_predictor(kRows),
-                      {intercept_and_slope(x), {}}};
+  input.response = Vector::NullaryExpr(
+      kRows, [&](Index i) { return draws.uniform() < -0.5 ? 0.0 : draws.poisson(std::exp(1.0 + 0.5 * x[i])); });
+  input.predictors = {{intercept_and_slope(x), {}}, constant_predictor(kRows), {intercept_and_slope(x), {}}};
   const std::vector<int> levels = random_levels(kRows, 12, draws);
-  input.terms = {slope_term(levels, 12, intercept_and_slope(x)),
-                 intercept_term(random_levels(kRows, 6, draws), 6),
+  input.terms = {slope_term(levels, 12, intercept_and_slope(x)), intercept_term(random_levels(kRows, 6, draws), 6),
                  intercept_term(levels, 12, 2)};
   Model model(std::move(input));
   const Vector point = ordinary_point(model, -0.8);
-  return {"zero-inflated nbinom2 with random effects in both predictors",
-          std::move(model), point};
+  return {"zero-inflated nbinom2 with random effects in both predictors", std::move(model), point};
 }
 
 std::vector<Subject> subjects() {
-  return {gaussian(false), gaussian(true), poisson(false), poisson(true),
-          zero_inflated_nbinom2()};
+  return {gaussian(false), gaussian(true), poisson(false), poisson(true), zero_inflated_nbinom2()};
 }
 
-Vector moved(const Vector &point, Index p, double shift) {
+Vector moved(const Vector& point, Index p, double shift) {
   Vector out = point;
   out[p] += shift;
   return out;
@@ -124,24 +109,20 @@ Vector moved(const Vector &point, Index p, double shift) {
 
 /// The exact marginal (ML) or restricted (REML: with a flat prior, of the
 /// user's coefficients) likelihood.
-double exact_gaussian(const Subject &subject) {
-  const Model &model = subject.model;
-  const LinearPredictor &mean = model.predictors()[0],
-                        &dispersion = model.predictors()[1];
+double exact_gaussian(const Subject& subject) {
+  const Model& model = subject.model;
+  const LinearPredictor &mean = model.predictors()[0], &dispersion = model.predictors()[1];
   const Index first = model.reml() ? 0 : 2;
   const Vector log_sd = dispersion.matrix * subject.point.segment(first, 2);
-  Matrix v = dense_marginal(model.terms(),
-                            subject.point.tail(theta_size(model.terms())));
+  Matrix v = dense_marginal(model.terms(), subject.point.tail(theta_size(model.terms())));
   v.diagonal().array() += (2.0 * log_sd.array()).exp();
   const Vector y = model.response() - mean.offset;
   if (!model.reml()) {
     const Vector residual = y - mean.matrix * subject.point.head(2);
-    return 0.5 * (log_determinant(v) + double(kRows) * kLog2Pi +
-                  residual.dot(v.llt().solve(residual)));
+    return 0.5 * (log_determinant(v) + double(kRows) * kLog2Pi + residual.dot(v.llt().solve(residual)));
   }
   const GeneralisedLeastSquares gls(mean.matrix * mean.to_user.inverse(), y, v);
-  return 0.5 * (gls.log_covariance + gls.log_information +
-                double(kRows - 2) * kLog2Pi + gls.residual_squares);
+  return 0.5 * (gls.log_covariance + gls.log_information + double(kRows - 2) * kLog2Pi + gls.residual_squares);
 }
 
 void test_gaussian() {
@@ -149,72 +130,60 @@ void test_gaussian() {
     const Subject subject = gaussian(reml);
     run(subject.name + ": the approximation is exact", [&] {
       LaplaceObjective laplace = objective(subject.model);
-      check_near(laplace.value(subject.point), exact_gaussian(subject), 1e-10,
-                 1e-10, "value");
-      check_near(laplace.precise_value(subject.point), exact_gaussian(subject),
-                 1e-11, 1e-10, "precise value");
+      check_near(laplace.value(subject.point), exact_gaussian(subject), 1e-10, 1e-10, "value");
+      check_near(laplace.precise_value(subject.point), exact_gaussian(subject), 1e-11, 1e-10, "precise value");
     });
   }
 }
 
-void gradient_matches(const Subject &subject) {
+void gradient_matches(const Subject& subject) {
   LaplaceObjective laplace = objective(subject.model);
   check(laplace.size() == subject.point.size(), "size");
   check(std::isfinite(laplace.precise_value(subject.point)), laplace.failure());
   const Vector gradient = laplace.gradient();
   for (Index p = 0; p < gradient.size(); ++p) {
     const double numeric = central_difference(
-        [&](double shift) {
-          return laplace.precise_value(moved(subject.point, p, shift));
-        },
-        0.0, kStep);
-    check_near(gradient[p], numeric, 1e-7, 2e-7,
-               "parameter " + std::to_string(p));
+        [&](double shift) { return laplace.precise_value(moved(subject.point, p, shift)); }, 0.0, kStep);
+    check_near(gradient[p], numeric, 1e-7, 2e-7, "parameter " + std::to_string(p));
   }
 }
 
 /// The mode is stationary, and moves as its derivative says.
-void mode_moves(const Subject &subject) {
+void mode_moves(const Subject& subject) {
   LaplaceObjective laplace = objective(subject.model);
   laplace.precise_value(subject.point);
   laplace.gradient();
   for (Index p = 0; p < subject.point.size(); ++p) {
     laplace.precise_value(subject.point);
     laplace.gradient();
-    const Vector derivative =
-        laplace.mode_derivative(Vector::Unit(subject.point.size(), p));
+    const Vector derivative = laplace.mode_derivative(Vector::Unit(subject.point.size(), p));
     const auto mode = [&](double shift) -> Vector {
       laplace.precise_value(moved(subject.point, p, shift));
       return laplace.mode();
     };
-    const Vector numeric = (8.0 * (mode(kStep) - mode(-kStep)) -
-                            (mode(2.0 * kStep) - mode(-2.0 * kStep))) /
-                           (12.0 * kStep);
-    check_near_matrix(derivative, numeric, 1e-7,
-                      "parameter " + std::to_string(p));
+    const Vector numeric =
+        (8.0 * (mode(kStep) - mode(-kStep)) - (mode(2.0 * kStep) - mode(-2.0 * kStep))) / (12.0 * kStep);
+    check_near_matrix(derivative, numeric, 1e-7, "parameter " + std::to_string(p));
   }
 }
 
 /// A value does not depend on where the search for the mode began, beyond what
 /// it says.
-void warm_starts_do_not_matter(const Subject &subject) {
+void warm_starts_do_not_matter(const Subject& subject) {
   LaplaceObjective laplace = objective(subject.model);
   const double cold = laplace.precise_value(subject.point);
   Vector far = subject.point;
   far.tail(2) *= 2.5;
   laplace.precise_value(far);
-  check_near(laplace.precise_value(subject.point), cold, 1e-12, 1e-10,
-             "from another point");
+  check_near(laplace.precise_value(subject.point), cold, 1e-12, 1e-10, "from another point");
   laplace.gradient();
   laplace.value(moved(subject.point, 0, 0.3));
-  check_near(laplace.value(subject.point), cold, 1e-12, 1e-9 + laplace.noise(),
-             "by prediction");
+  check_near(laplace.value(subject.point), cold, 1e-12, 1e-9 + laplace.noise(), "by prediction");
   laplace.reset_mode();
-  check_near(laplace.precise_value(subject.point), cold, 1e-12, 1e-10,
-             "after a reset");
+  check_near(laplace.precise_value(subject.point), cold, 1e-12, 1e-10, "after a reset");
 }
 
-void approximate_hessian_is_positive(const Subject &subject) {
+void approximate_hessian_is_positive(const Subject& subject) {
   LaplaceObjective laplace = objective(subject.model);
   laplace.value(subject.point);
   laplace.gradient();
@@ -224,16 +193,12 @@ void approximate_hessian_is_positive(const Subject &subject) {
   const TermVectors effects = laplace.effects();
   Vector random = Vector::Zero(kRows);
   for (std::size_t t = 0; t < effects.size(); ++t)
-    if (subject.model.terms()[t].predictor == 0)
-      random += dense_design(subject.model.terms()[t]) * effects[t];
-  const LinearPredictor &mean = subject.model.predictors()[0];
-  const Vector beta = subject.model.reml() ? laplace.border_coefficients()
-                                           : Vector(subject.point.head(2));
+    if (subject.model.terms()[t].predictor == 0) random += dense_design(subject.model.terms()[t]) * effects[t];
+  const LinearPredictor& mean = subject.model.predictors()[0];
+  const Vector beta = subject.model.reml() ? laplace.border_coefficients() : Vector(subject.point.head(2));
   Vector fixed = mean.matrix * beta;
-  if (mean.offset.size() > 0)
-    fixed += mean.offset;
-  check_near_matrix(eta.col(0), Vector(fixed + random), 1e-11,
-                    "eta = offset + X beta + Z b");
+  if (mean.offset.size() > 0) fixed += mean.offset;
+  check_near_matrix(eta.col(0), Vector(fixed + random), 1e-11, "eta = offset + X beta + Z b");
 }
 
 void test_zero_scales() {
@@ -241,40 +206,32 @@ void test_zero_scales() {
     Subject subject = poisson(false);
     subject.point.tail(theta_size(subject.model.terms())).setZero();
     LaplaceObjective laplace = objective(subject.model);
-    const Vector eta =
-        subject.model.predictors()[0].matrix * subject.point.head(2);
+    const Vector eta = subject.model.predictors()[0].matrix * subject.point.head(2);
     double direct = 0.0;
     for (Index i = 0; i < kRows; ++i) {
       const double y = subject.model.response()[i];
-      direct += subject.model.weights()[i] *
-                (std::exp(eta[i]) - y * eta[i] + std::lgamma(y + 1.0));
+      direct += subject.model.weights()[i] * (std::exp(eta[i]) - y * eta[i] + std::lgamma(y + 1.0));
     }
     check_near(laplace.value(subject.point), direct, 1e-12, 0.0, "value");
     check(laplace.mode().isZero(0.0), "no effects");
-    check_near(laplace.gradient()
-                   .tail(theta_size(subject.model.terms()))
-                   .head(3)
-                   .norm(),
-               0.0, 0.0, 1e-12, "stationary in the scales");
+    check_near(laplace.gradient().tail(theta_size(subject.model.terms())).head(3).norm(), 0.0, 0.0, 1e-12,
+               "stationary in the scales");
   });
 }
 
-template <class Law> void for_every_subject(const std::string &law, Law test) {
-  for (const Subject &subject : subjects())
-    run(subject.name + ": " + law, [&] { test(subject); });
+template <class Law>
+void for_every_subject(const std::string& law, Law test) {
+  for (const Subject& subject : subjects()) run(subject.name + ": " + law, [&] { test(subject); });
 }
 
-} // namespace
+}  // namespace
 
 int main() {
   test_gaussian();
   for_every_subject("the gradient is that of the value", gradient_matches);
   for_every_subject("the mode moves as its derivative says", mode_moves);
-  for_every_subject(
-      "the value does not depend on the start of the inner search",
-      warm_starts_do_not_matter);
-  for_every_subject("Hessian for a first step, and linear predictors",
-                    approximate_hessian_is_positive);
+  for_every_subject("the value does not depend on the start of the inner search", warm_starts_do_not_matter);
+  for_every_subject("Hessian for a first step, and linear predictors", approximate_hessian_is_positive);
   test_zero_scales();
   return finish();
 }

@@ -24,13 +24,12 @@ struct Kind {
   bool reml = false, counts = false, offsets = false;
 };
 
-const std::vector<Kind> kinds = {
-    {"ML"},
-    {"REML", true},
-    {"ML, frequency weights", false, true},
-    {"REML, frequency weights", true, true},
-    {"ML, offsets of mean and log sd", false, false, true},
-    {"REML, weights and offsets", true, true, true}};
+const std::vector<Kind> kinds = {{"ML"},
+                                 {"REML", true},
+                                 {"ML, frequency weights", false, true},
+                                 {"REML, frequency weights", true, true},
+                                 {"ML, offsets of mean and log sd", false, false, true},
+                                 {"REML, weights and offsets", true, true, true}};
 
 struct Subject {
   Kind kind;
@@ -38,7 +37,7 @@ struct Subject {
   Vector y, counts, mean_offset, log_sd_offset;
   Model model;
 
-  explicit Subject(const Kind &k) : kind(k), model(build()) {}
+  explicit Subject(const Kind& k) : kind(k), model(build()) {}
 
   Model build() {
     Draws draws(19);
@@ -52,8 +51,7 @@ struct Subject {
     counts = Vector::Ones(kRows);
     mean_offset = log_sd_offset = Vector::Zero(kRows);
     if (kind.counts) {
-      for (double &count : counts)
-        count = 1.0 + draws.below(3);
+      for (double& count : counts) count = 1.0 + draws.below(3);
       input.weights = counts;
     }
     if (kind.offsets) {
@@ -66,10 +64,9 @@ struct Subject {
   }
 
   /// A count of w is w rows: the dense model has them all.
-  GeneralisedLeastSquares direct(const Vector &theta) const {
+  GeneralisedLeastSquares direct(const Vector& theta) const {
     std::vector<int> rows;
-    for (Index i = 0; i < kRows; ++i)
-      rows.insert(rows.end(), std::size_t(counts[i]), int(i));
+    for (Index i = 0; i < kRows; ++i) rows.insert(rows.end(), std::size_t(counts[i]), int(i));
     const Matrix v = dense_marginal(model.terms(), theta);
     Matrix expanded = v(rows, rows);
     for (std::size_t i = 0; i < rows.size(); ++i)
@@ -78,7 +75,7 @@ struct Subject {
     return {x(rows, Eigen::all), reduced(rows), expanded};
   }
 
-  double direct_value(const Vector &theta) const {
+  double direct_value(const Vector& theta) const {
     const GeneralisedLeastSquares gls = direct(theta);
     const double n = counts.sum() - (kind.reml ? double(x.cols()) : 0.0);
     return 0.5 * (gls.log_covariance + (kind.reml ? gls.log_information : 0.0) +
@@ -86,47 +83,38 @@ struct Subject {
   }
 };
 
-ProfiledGaussian objective(const Model &model) {
+ProfiledGaussian objective(const Model& model) {
   const int border = int(model.predictors()[0].columns()) + 1;
-  return {model, std::make_shared<CrossProductLayout>(model.terms(),
-                                                      model.rows(), border)};
+  return {model, std::make_shared<CrossProductLayout>(model.terms(), model.rows(), border)};
 }
 
 /// Ordinary parameters, negative ones among them, and some variances of zero.
-std::vector<Vector> thetas(const Model &model) {
+std::vector<Vector> thetas(const Model& model) {
   Draws draws(2);
   const Index size = theta_size(model.terms());
-  std::vector<Vector> out = {draws.uniforms(size, 0.3, 1.2),
-                             draws.uniforms(size),
-                             draws.uniforms(size, 0.3, 3.0)};
+  std::vector<Vector> out = {draws.uniforms(size, 0.3, 1.2), draws.uniforms(size), draws.uniforms(size, 0.3, 3.0)};
   out[2].head(4).setZero();
   return out;
 }
 
-void value_matches(const Subject &subject) {
+void value_matches(const Subject& subject) {
   ProfiledGaussian profiled = objective(subject.model);
-  for (const Vector &theta : thetas(subject.model)) {
-    check_near(profiled.value(theta), subject.direct_value(theta), 1e-11, 1e-10,
-               "value");
+  for (const Vector& theta : thetas(subject.model)) {
+    check_near(profiled.value(theta), subject.direct_value(theta), 1e-11, 1e-10, "value");
     const GeneralisedLeastSquares gls = subject.direct(theta);
     const double n = subject.counts.sum() - (subject.kind.reml ? 2.0 : 0.0);
-    check_near(profiled.residual_variance(), gls.residual_squares / n, 1e-10,
-               0.0, "residual variance");
-    const Matrix &to_user = subject.model.predictors()[0].to_user;
-    check_near_matrix(to_user * profiled.coefficients(), gls.coefficients,
-                      1e-10, "coefficients");
-    const Matrix covariance =
-        to_user * profiled.coefficient_covariance() * to_user.transpose();
-    check_near(-log_determinant(covariance) +
-                   2.0 * std::log(gls.residual_squares / n),
-               gls.log_information, 1e-10, 1e-10,
-               "determinant of the coefficients' covariance");
+    check_near(profiled.residual_variance(), gls.residual_squares / n, 1e-10, 0.0, "residual variance");
+    const Matrix& to_user = subject.model.predictors()[0].to_user;
+    check_near_matrix(to_user * profiled.coefficients(), gls.coefficients, 1e-10, "coefficients");
+    const Matrix covariance = to_user * profiled.coefficient_covariance() * to_user.transpose();
+    check_near(-log_determinant(covariance) + 2.0 * std::log(gls.residual_squares / n), gls.log_information, 1e-10,
+               1e-10, "determinant of the coefficients' covariance");
   }
 }
 
-void gradient_matches(const Subject &subject) {
+void gradient_matches(const Subject& subject) {
   ProfiledGaussian profiled = objective(subject.model);
-  for (const Vector &theta : thetas(subject.model)) {
+  for (const Vector& theta : thetas(subject.model)) {
     check(std::isfinite(profiled.value(theta)), "a value");
     const Vector gradient = profiled.gradient();
     for (Index p = 0; p < theta.size(); ++p) {
@@ -137,16 +125,14 @@ void gradient_matches(const Subject &subject) {
             return profiled.value(moved);
           },
           0.0, 2e-3);
-      check_near(gradient[p], numeric, 1e-7, 1e-7,
-                 "parameter " + std::to_string(p));
+      check_near(gradient[p], numeric, 1e-7, 1e-7, "parameter " + std::to_string(p));
     }
   }
 }
 
 /// b^ = Var(b) Z' V^-1 (y - X beta).
-void effects_match(const Subject &subject) {
-  if (subject.kind.counts)
-    return check(true, "shown by the unweighted models");
+void effects_match(const Subject& subject) {
+  if (subject.kind.counts) return check(true, "shown by the unweighted models");
   ProfiledGaussian profiled = objective(subject.model);
   const Vector theta = thetas(subject.model)[0];
   profiled.value(theta);
@@ -155,33 +141,27 @@ void effects_match(const Subject &subject) {
   Matrix v = dense_marginal(subject.model.terms(), theta);
   v.diagonal().array() += (2.0 * subject.log_sd_offset.array()).exp();
   const GeneralisedLeastSquares gls = subject.direct(theta);
-  const Vector scaled = v.llt().solve(subject.y - subject.mean_offset -
-                                      subject.x * gls.coefficients);
+  const Vector scaled = v.llt().solve(subject.y - subject.mean_offset - subject.x * gls.coefficients);
   Index at = 0;
   for (std::size_t t = 0; t < effects.size(); ++t) {
-    const RandomTerm &term = subject.model.terms()[t];
-    const Matrix prior =
-        dense_prior(*term.covariance,
-                    theta.segment(at, term.covariance->parameter_count()));
+    const RandomTerm& term = subject.model.terms()[t];
+    const Matrix prior = dense_prior(*term.covariance, theta.segment(at, term.covariance->parameter_count()));
     const Vector zr = dense_design(term).transpose() * scaled;
     for (Index first = 0; first < zr.size(); first += prior.rows())
-      check_near_matrix(effects[t].segment(first, prior.rows()),
-                        prior * zr.segment(first, prior.rows()), 1e-10,
+      check_near_matrix(effects[t].segment(first, prior.rows()), prior * zr.segment(first, prior.rows()), 1e-10,
                         "effects of term " + std::to_string(t));
     at += term.covariance->parameter_count();
   }
 }
 
-void hessian_is_positive(const Subject &subject) {
+void hessian_is_positive(const Subject& subject) {
   ProfiledGaussian profiled = objective(subject.model);
   const Vector theta = thetas(subject.model)[0];
   profiled.value(theta);
   profiled.gradient();
-  check(profiled.approximate_hessian().llt().info() == Eigen::Success,
-        "positive definite");
+  check(profiled.approximate_hessian().llt().info() == Eigen::Success, "positive definite");
   const Vector start = profiled.moment_start();
-  check(start.allFinite() && std::isfinite(profiled.value(start)),
-        "a start with a value");
+  check(start.allFinite() && std::isfinite(profiled.value(start)), "a start with a value");
 }
 
 void test_no_value() {
@@ -190,23 +170,19 @@ void test_no_value() {
     ProfiledGaussian profiled = objective(subject.model);
     Vector theta = thetas(subject.model)[0];
     theta[5] = 1e5;
-    check(std::isinf(profiled.value(theta)) && !profiled.failure().empty(),
-          "infinite, with a reason");
+    check(std::isinf(profiled.value(theta)) && !profiled.failure().empty(), "infinite, with a reason");
   });
 }
 
-} // namespace
+}  // namespace
 
 int main() {
-  for (const Kind &kind : kinds) {
+  for (const Kind& kind : kinds) {
     const Subject subject(kind);
-    run(kind.name + ": the criterion is the dense one",
-        [&] { value_matches(subject); });
-    run(kind.name + ": the gradient is that of the criterion",
-        [&] { gradient_matches(subject); });
+    run(kind.name + ": the criterion is the dense one", [&] { value_matches(subject); });
+    run(kind.name + ": the gradient is that of the criterion", [&] { gradient_matches(subject); });
     run(kind.name + ": conditional modes", [&] { effects_match(subject); });
-    run(kind.name + ": what a search starts from",
-        [&] { hessian_is_positive(subject); });
+    run(kind.name + ": what a search starts from", [&] { hessian_is_positive(subject); });
   }
   test_no_value();
   return finish();

@@ -17,16 +17,14 @@ using namespace ranef::test;
 /// A function given by closures; infinite where `allowed` says no.
 struct Function final : Objective {
   Index dimension = 0;
-  std::function<double(const Vector &)> f;
-  std::function<Vector(const Vector &)> df;
-  std::function<bool(const Vector &)> allowed = [](const Vector &) {
-    return true;
-  };
+  std::function<double(const Vector&)> f;
+  std::function<Vector(const Vector&)> df;
+  std::function<bool(const Vector&)> allowed = [](const Vector&) { return true; };
   Matrix approximation;
   Vector last;
 
   Index size() const override { return dimension; }
-  double value(const Vector &point) override {
+  double value(const Vector& point) override {
     last = point;
     return allowed(point) ? f(point) : kNoValue;
   }
@@ -41,14 +39,13 @@ Function rosenbrock(Index pairs) {
   Function out;
   out.dimension = 2 * pairs;
   out.approximation = Matrix::Identity(2 * pairs, 2 * pairs);
-  out.f = [](const Vector &x) {
+  out.f = [](const Vector& x) {
     double sum = 0.0;
     for (Index i = 0; i < x.size(); i += 2)
-      sum +=
-          100.0 * std::pow(x[i + 1] - x[i] * x[i], 2) + std::pow(1.0 - x[i], 2);
+      sum += 100.0 * std::pow(x[i + 1] - x[i] * x[i], 2) + std::pow(1.0 - x[i], 2);
     return sum;
   };
-  out.df = [](const Vector &x) {
+  out.df = [](const Vector& x) {
     Vector g(x.size());
     for (Index i = 0; i < x.size(); i += 2) {
       g[i] = -400.0 * x[i] * (x[i + 1] - x[i] * x[i]) - 2.0 * (1.0 - x[i]);
@@ -65,24 +62,17 @@ struct Quadratic {
   Vector centre;
   Function function;
 
-  explicit Quadratic(Index size)
-      : a(Matrix::Zero(size, size)),
-        centre(Vector::LinSpaced(size, -2.0, 3.0)) {
+  explicit Quadratic(Index size) : a(Matrix::Zero(size, size)), centre(Vector::LinSpaced(size, -2.0, 3.0)) {
     for (Index i = 0; i < size; ++i) {
       a(i, i) = std::pow(10.0, -3.0 + 6.0 * double(i) / double(size - 1));
-      for (Index j = 0; j < i; ++j)
-        a(i, j) = a(j, i) = 0.1 * std::sqrt(a(i, i) * a(j, j));
+      for (Index j = 0; j < i; ++j) a(i, j) = a(j, i) = 0.1 * std::sqrt(a(i, i) * a(j, j));
     }
     function.dimension = size;
     function.approximation = Matrix::Identity(size, size);
-    function.f = [this](const Vector &x) {
-      return 0.5 * (x - centre).dot(a * (x - centre));
-    };
-    function.df = [this](const Vector &x) -> Vector {
-      return a * (x - centre);
-    };
+    function.f = [this](const Vector& x) { return 0.5 * (x - centre).dot(a * (x - centre)); };
+    function.df = [this](const Vector& x) -> Vector { return a * (x - centre); };
   }
-  Quadratic(const Quadratic &) = delete;
+  Quadratic(const Quadratic&) = delete;
 };
 
 void test_minima() {
@@ -90,45 +80,35 @@ void test_minima() {
     for (const Index pairs : {1, 3}) {
       Function f = rosenbrock(pairs);
       Vector start(2 * pairs);
-      for (Index i = 0; i < pairs; ++i)
-        start.segment(2 * i, 2) << -1.2 - 0.3 * double(i), 1.0;
+      for (Index i = 0; i < pairs; ++i) start.segment(2 * i, 2) << -1.2 - 0.3 * double(i), 1.0;
       const OptimizerReport report = minimise(f, start, {});
-      check(report.termination == Termination::converged,
-            describe(report.termination));
+      check(report.termination == Termination::converged, describe(report.termination));
       check_near_matrix(report.point, Vector::Ones(2 * pairs), 1e-3, "minimum");
       check(report.value < 1e-7 && report.value == f.f(report.point), "value");
-      check_near_matrix(report.gradient, f.df(report.point), 0.0,
-                        "the gradient is that of the point");
+      check_near_matrix(report.gradient, f.df(report.point), 0.0, "the gradient is that of the point");
     }
   });
   run("a quadratic with its own Hessian takes one step", [] {
     Quadratic q(6);
     q.function.approximation = q.a;
     const OptimizerReport report = minimise(q.function, Vector::Ones(6), {});
-    check(report.termination == Termination::converged &&
-              report.iterations == 1 && report.evaluations == 2,
+    check(report.termination == Termination::converged && report.iterations == 1 && report.evaluations == 2,
           std::to_string(report.iterations) + " iterations");
     check_near_matrix(report.point, q.centre, 1e-9, "minimum");
   });
   run("a badly scaled quadratic is minimised from the identity", [] {
     Quadratic q(6);
     const OptimizerReport report = minimise(q.function, Vector::Ones(6), {});
-    check(report.termination == Termination::converged,
-          describe(report.termination));
+    check(report.termination == Termination::converged, describe(report.termination));
     check(report.value < 1e-5, "value " + std::to_string(report.value));
-    check(report.expected_gain < 1e-8 && report.expected_gain >= 0.0,
-          "expected gain");
+    check(report.expected_gain < 1e-8 && report.expected_gain >= 0.0, "expected gain");
   });
   run("steps that leave the domain are shortened", [] {
     Quadratic q(3);
     q.function.approximation = 0.01 * q.a;
-    q.function.allowed = [&](const Vector &x) {
-      return (x - q.centre).norm() < 6.0;
-    };
-    const OptimizerReport report =
-        minimise(q.function, q.centre + Vector::Constant(3, 2.0), {});
-    check(report.termination == Termination::converged,
-          describe(report.termination));
+    q.function.allowed = [&](const Vector& x) { return (x - q.centre).norm() < 6.0; };
+    const OptimizerReport report = minimise(q.function, q.centre + Vector::Constant(3, 2.0), {});
+    check(report.termination == Termination::converged, describe(report.termination));
     check(report.value < 1e-5, "value");
   });
 }
@@ -136,77 +116,54 @@ void test_minima() {
 void test_terminations() {
   run("no start", [] {
     Quadratic q(3);
-    q.function.allowed = [](const Vector &) { return false; };
+    q.function.allowed = [](const Vector&) { return false; };
     const OptimizerReport report = minimise(q.function, Vector::Zero(3), {});
-    check(report.termination == Termination::no_start &&
-              report.evaluations == 1,
-          describe(report.termination));
-    check_near_matrix(report.point, Vector::Zero(3), 0.0,
-                      "the start is reported");
+    check(report.termination == Termination::no_start && report.evaluations == 1, describe(report.termination));
+    check_near_matrix(report.point, Vector::Zero(3), 0.0, "the start is reported");
   });
   run("iterations run out", [] {
     Function f = rosenbrock(1);
     OptimizerOptions options;
     options.max_iterations = 3;
-    const OptimizerReport report =
-        minimise(f, (Vector(2) << -1.2, 1.0).finished(), options);
-    check(report.termination == Termination::max_iterations &&
-              report.iterations == 3,
-          describe(report.termination));
-    check(report.value < f.f((Vector(2) << -1.2, 1.0).finished()),
-          "and yet it improved");
+    const OptimizerReport report = minimise(f, (Vector(2) << -1.2, 1.0).finished(), options);
+    check(report.termination == Termination::max_iterations && report.iterations == 3, describe(report.termination));
+    check(report.value < f.f((Vector(2) << -1.2, 1.0).finished()), "and yet it improved");
   });
   run("a start with no value around it is a stall", [] {
     Quadratic q(3);
-    q.function.allowed = [](const Vector &x) { return x == Vector::Ones(3); };
+    q.function.allowed = [](const Vector& x) { return x == Vector::Ones(3); };
     const OptimizerReport report = minimise(q.function, Vector::Ones(3), {});
-    check(report.termination == Termination::stalled,
-          describe(report.termination));
+    check(report.termination == Termination::stalled, describe(report.termination));
     check(report.expected_gain > 1e-8, "a gain was still predicted");
-    check_near_matrix(report.point, Vector::Ones(3), 0.0,
-                      "the start is reported");
+    check_near_matrix(report.point, Vector::Ones(3), 0.0, "the start is reported");
   });
   run("a gradient that points the wrong way is not called a minimum", [] {
     Quadratic q(3);
-    q.function.df = [&](const Vector &x) -> Vector {
-      return -(q.a * (x - q.centre));
-    };
+    q.function.df = [&](const Vector& x) -> Vector { return -(q.a * (x - q.centre)); };
     const OptimizerReport report = minimise(q.function, Vector::Ones(3), {});
-    check(report.termination != Termination::converged,
-          describe(report.termination));
+    check(report.termination != Termination::converged, describe(report.termination));
     check(report.expected_gain > 1e-8, "a gain was still predicted");
   });
   run("a start at the minimum has converged", [] {
     Quadratic q(3);
     const OptimizerReport report = minimise(q.function, q.centre, {});
-    check(report.termination == Termination::converged &&
-              report.iterations == 0,
-          describe(report.termination));
+    check(report.termination == Termination::converged && report.iterations == 0, describe(report.termination));
   });
   run("progress is told of every iteration and may stop the search", [] {
     Function f = rosenbrock(1);
     int calls = 0;
     const Vector start = (Vector(2) << -1.2, 1.0).finished();
-    const OptimizerReport report =
-        minimise(f, start, {}, [&](int iteration, double value, double norm) {
-          check(iteration == calls++ && std::isfinite(value) && norm >= 0.0,
-                "iteration");
-        });
+    const OptimizerReport report = minimise(f, start, {}, [&](int iteration, double value, double norm) {
+      check(iteration == calls++ && std::isfinite(value) && norm >= 0.0, "iteration");
+    });
     check(calls == report.iterations + 1, "calls");
-    check(throws<int>([&] {
-            minimise(f, start, {}, [](int, double, double) { throw 1; });
-          }),
-          "stopped");
+    check(throws<int>([&] { minimise(f, start, {}, [](int, double, double) { throw 1; }); }), "stopped");
   });
   run("every termination has a name of its own", [] {
-    check(std::string(describe(Termination::converged)) == "converged",
-          "converged");
+    check(std::string(describe(Termination::converged)) == "converged", "converged");
     check(std::string(describe(Termination::stalled)) == "stalled", "stalled");
-    check(std::string(describe(Termination::max_iterations)) ==
-              "max_iterations",
-          "max_iterations");
-    check(std::string(describe(Termination::no_start)) == "no_start",
-          "no_start");
+    check(std::string(describe(Termination::max_iterations)) == "max_iterations", "max_iterations");
+    check(std::string(describe(Termination::no_start)) == "no_start", "no_start");
   });
 }
 
@@ -214,18 +171,13 @@ void test_difference_hessian() {
   run("differences of the gradient give the Hessian", [] {
     Quadratic q(4);
     const Vector at = Vector::Ones(4), gradient = q.function.df(at);
-    for (const Differences kind :
-         {Differences::forward, Differences::central}) {
-      const DifferencedHessian found =
-          difference_hessian(q.function, at, gradient, Vector::Ones(4), kind);
+    for (const Differences kind : {Differences::forward, Differences::central}) {
+      const DifferencedHessian found = difference_hessian(q.function, at, gradient, Vector::Ones(4), kind);
       check(found.ok, "found");
       check_near_matrix(found.hessian, q.a, 1e-9, "of a quadratic");
     }
-    q.function.allowed = [&](const Vector &x) { return x[2] <= 1.0; };
-    check(!difference_hessian(q.function, at, gradient, Vector::Ones(4),
-                              Differences::forward)
-               .ok,
-          "outside");
+    q.function.allowed = [&](const Vector& x) { return x[2] <= 1.0; };
+    check(!difference_hessian(q.function, at, gradient, Vector::Ones(4), Differences::forward).ok, "outside");
   });
 }
 
@@ -241,19 +193,15 @@ void test_restriction() {
     check_near_matrix(space.coordinates(point), free, 0.0, "coordinates");
     check(restricted.value(free) == q.function.f(point), "value");
     const Vector gradient = q.function.df(point);
-    check_near_matrix(restricted.gradient(),
-                      (Vector(2) << gradient[0], gradient[2]).finished(), 0.0,
-                      "gradient");
+    check_near_matrix(restricted.gradient(), (Vector(2) << gradient[0], gradient[2]).finished(), 0.0, "gradient");
     const OptimizerReport report = minimise(restricted, free, {});
-    check(report.termination == Termination::converged,
-          describe(report.termination));
+    check(report.termination == Termination::converged, describe(report.termination));
     const Vector end = q.function.df(space.point(report.point));
-    check(std::abs(end[0]) < 1e-3 && std::abs(end[2]) < 1e-3,
-          "stationary in the free coordinates");
+    check(std::abs(end[0]) < 1e-3 && std::abs(end[2]) < 1e-3, "stationary in the free coordinates");
   });
 }
 
-} // namespace
+}  // namespace
 
 int main() {
   test_minima();

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +19,21 @@ COMPONENTS = ("cond", "zi", "disp")
 COMPONENT_TITLES = {"cond": "Conditional", "zi": "Zero-inflation", "disp": "Dispersion"}
 
 
-def core_model(design: Design, family: Family, reml: bool) -> _core.Model:
-    """The core's model of `design`."""
+def core_model(design: Design, family: Family, reml: bool, pairs: Collection[int] = ()) -> _core.Model:
+    """The core's model of `design`.
+
+    `pairs` are terms of two correlated effects of which one parameter is to be held alone: for the core they are
+    compound-symmetric, which for two effects is the same family of covariances, written as standard deviations and
+    correlation instead of a Cholesky factor.
+    """
     return _core.Model(
         family.likelihood(has_component(design, "zi")),
         design.response.values,
         [_core.Predictor(p.fixed.matrix, predictor_offset(design, k)) for k, p in enumerate(design.predictors)],
-        [core_term(design.predictors, term) for term in design.terms],
+        [
+            core_term(design.predictors, replace(term, structure="cs") if place in pairs else term)
+            for place, term in enumerate(design.terms)
+        ],
         trials=design.response.trials,
         weights=likelihood_weights(design),
         reml=reml,

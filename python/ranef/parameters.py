@@ -83,7 +83,23 @@ def is_constant(names: Sequence[str]) -> bool:
     return tuple(names) == ("Intercept",)
 
 
-def _covariance_parameter(info: _core.ParameterInfo, term: RandomDesign) -> Parameter:
+def pair_names(term: RandomDesign) -> tuple[str, ...]:
+    """Names of the standard deviations and the correlation of a term of two correlated effects."""
+    places = (("sd", 0, 0), ("sd", 1, 1), ("cor", 1, 0))
+    return tuple(_covariance_parameter(CovariancePlace(kind, 0, row, col), term).name for kind, row, col in places)
+
+
+@dataclass(frozen=True, slots=True)
+class CovariancePlace:
+    """What the core says of a covariance parameter."""
+
+    kind: str
+    owner: int
+    row: int
+    col: int
+
+
+def _covariance_parameter(info: _core.ParameterInfo | CovariancePlace, term: RandomDesign) -> Parameter:
     if info.row < 0:
         inside = shared_name(term.term_names)
     elif info.kind == "sd":

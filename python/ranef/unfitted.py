@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,7 +21,7 @@ from ranef.design.design import Design
 from ranef.errors import ConvergenceError, DataError
 from ranef.estimate import estimate_from_core
 from ranef.families import Family
-from ranef.parameters import Parameter, Values, check_name, name_parameters, number, values_by_name
+from ranef.parameters import Parameter, Values, check_name, name_parameters, number, pair_names, values_by_name
 from ranef.progress import print_progress
 from ranef.result import Fit
 
@@ -93,7 +93,8 @@ class Model:
                 "this fit was loaded from a file, and such files hold no data; what needs the data (residuals, "
                 "simulate, refit, update) is available from ranef.fit or a pickled fit"
             )
-        return core_model(self.design, self.family, self.specification.reml)
+        fixed = self.specification.fixed or {}
+        return core_model(self.design, self.family, self.specification.reml, partly_held_pairs(self.design, fixed))
 
     @cached_property
     def parameter_info(self) -> tuple[Parameter, ...]:
@@ -262,8 +263,19 @@ def check_admissible(parameters: tuple[Parameter, ...], values: Floats) -> None:
             raise DataError(f"{parameter.name} is {value:g}; a correlation lies in [-1, 1]")
 
 
+def partly_held_pairs(design: Design, fixed: Collection[str]) -> tuple[int, ...]:
+    """Places of the unstructured terms of two effects of which some but not all parameters are in `fixed`."""
+    found = []
+    for place, term in enumerate(design.terms):
+        if term.structure == "us" and len(term.term_names) == 2:
+            held = sum(name in fixed for name in pair_names(term))
+            if 0 < held < 3:
+                found.append(place)
+    return tuple(found)
+
+
 def check_held(parameters: tuple[Parameter, ...], held: NDArray[np.bool_], design: Design) -> None:
-    """An unstructured term of several effects is held as a whole or not at all.
+    """An unstructured term of more than two effects is held as a whole or not at all.
 
     Raises
     ------
@@ -273,7 +285,7 @@ def check_held(parameters: tuple[Parameter, ...], held: NDArray[np.bool_], desig
     for owner, term in enumerate(design.terms):
         own = [k for k, p in enumerate(parameters) if p.kind != "beta" and p.owner == owner]
         free = [parameters[k].name for k in own if not held[k]]
-        if term.structure == "us" and 0 < len(free) < len(own):
+        if term.structure == "us" and len(term.term_names) > 2 and 0 < len(free) < len(own):
             raise DataError(
                 f"fixed: the term {term.spec.term.source} is unstructured and can only be held as a whole: give "
                 f"{', '.join(map(repr, free))} too, or write it with independent effects as diag(...)"

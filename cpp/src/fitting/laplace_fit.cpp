@@ -118,6 +118,17 @@ Matrix coefficient_covariance(const Model& model, const ParameterMap& map, Lapla
   return covariance;
 }
 
+/// Held parameters as they were given, not as the orthogonal columns round them.
+void restore_held(const ParameterMap& map, const FitRequest& request, FitReport& out) {
+  for (std::size_t i = 0; i < request.fixed.size(); ++i) {
+    if (!request.fixed[i]) continue;
+    const Parameter& parameter = map.parameters()[i];
+    out.values[static_cast<Index>(i)] = request.start[static_cast<Index>(i)];
+    if (parameter.kind == Parameter::Kind::coefficient)
+      out.coefficients[parameter.owner][parameter.row] = request.start[static_cast<Index>(i)];
+  }
+}
+
 /// The value and the derivatives at the end, from scratch if the way there no longer leads there.
 bool settle(LaplaceObjective& objective, const Vector& point, double& value) {
   value = objective.precise_value(point);
@@ -171,6 +182,7 @@ FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& re
                                ? Vector(out.point.segment(map.coefficient_offset(k), model.predictors()[k].columns()))
                                : objective.border_coefficients());
   out.coefficients = user_coefficients(model, coefficients);
+  restore_held(map, request, out);
   out.effects = user_effects(model, objective.effects());
   out.linear_predictors = objective.linear_predictors();
   out.at_zero = reported_zeros(model, map, out.point, found.at_zero);

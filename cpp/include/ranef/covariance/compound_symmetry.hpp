@@ -78,7 +78,8 @@ struct CompoundSymmetry {
   std::vector<ReportedParameter> reported_parameters() const {
     std::vector<ReportedParameter> out;
     for (int j = 0; j < width; ++j) out.push_back({ReportedParameter::Kind::sd, j, j});
-    out.push_back({ReportedParameter::Kind::correlation, -1, -1});
+    // Two effects have one correlation, which belongs to the pair; more share theirs.
+    out.push_back({ReportedParameter::Kind::correlation, width == 2 ? 1 : -1, width == 2 ? 0 : -1});
     return out;
   }
 
