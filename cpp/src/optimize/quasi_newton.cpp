@@ -68,7 +68,7 @@ Step line_search(Objective& objective, const Vector& point, double value, const 
 class Corrections {
  public:
   /// A pair whose curvature differs from the approximation's by more than this factor belongs to another region.
-  static constexpr double kComparable = 1e3;
+  static constexpr double kComparable = 1e6;
 
   void add(const Vector& step, const Vector& change, const Matrix& approximation) {
     const double product = step.dot(change), expected = step.dot(approximation * step);
