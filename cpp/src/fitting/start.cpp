@@ -8,7 +8,7 @@ namespace ranef {
 namespace {
 
 /// Usual standard deviations, as shares of the response's own scale.
-constexpr double kStartScale = 0.5;
+constexpr double kStartScale = 0.3;
 
 }  // namespace
 
