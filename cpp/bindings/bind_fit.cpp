@@ -99,14 +99,14 @@ std::unique_ptr<FitResult> finish(const ModelHandle& model, std::unique_ptr<FitH
 }
 
 py::array_t<double> predictor_covariance(const ModelHandle& model, const FitResult& fit, const FortranFloats& vcov,
-                                         const std::vector<ranef::PredictorInput>& predictors, const py::list& terms) {
+                                         const std::vector<PredictorHandle>& predictors, const py::list& terms) {
   std::vector<Matrix> matrices;
-  for (const auto& predictor : predictors) matrices.push_back(predictor.matrix);
+  for (const PredictorHandle& predictor : predictors) matrices.push_back(predictor.input().matrix);
   std::vector<ranef::NewTerm> made;
   for (const py::handle& term : terms) {
     made.emplace_back();
     if (term.is_none()) continue;
-    const auto& input = term.cast<const ranef::RandomTermInput&>();
+    const ranef::RandomTermInput input = term.cast<const TermHandle&>().input();
     made.back() = {true, input.levels, input.basis, input.column};
   }
   const Matrix covariance = Eigen::Map<const Matrix>(vcov.data(), vcov.shape(0), vcov.shape(1));
@@ -155,7 +155,8 @@ void bind_result(py::module_& module) {
                              [](const FitResult& f) {
                                py::list out;
                                for (Index k = 0; k < f.handle.report.linear_predictors.cols(); ++k)
-                                 out.append(to_array(Vector(f.handle.report.linear_predictors.col(k))));
+                                 out.append(py::array_t<double>(f.handle.report.linear_predictors.rows(),
+                                                                f.handle.report.linear_predictors.col(k).data()));
                                return out;
                              })
       .def_property_readonly("converged", [](const FitResult& f) { return converged(f.handle.report); })

@@ -17,28 +17,15 @@ using ranef::Index;
 using ranef::Matrix;
 using ranef::Vector;
 
-ranef::PredictorInput make_predictor(const FortranFloats& matrix, const std::optional<Floats>& offset) {
+PredictorHandle make_predictor(const FortranFloats& matrix, const std::optional<Floats>& offset) {
   if (matrix.ndim() != 2) throw std::invalid_argument("matrix must have two dimensions");
-  ranef::PredictorInput out;
-  out.matrix = Eigen::Map<const Matrix>(matrix.data(), matrix.shape(0), matrix.shape(1));
-  if (offset) out.offset = to_vector(*offset);
-  return out;
+  return {matrix, offset};
 }
 
-ranef::RandomTermInput make_term(int predictor, const std::string& structure, const Ints& levels, int n_levels,
-                                 const std::optional<Floats>& basis, const std::optional<Ints>& column, int n_columns) {
-  ranef::RandomTermInput out;
-  out.predictor = predictor;
-  out.structure = structure;
-  out.levels = to_ints(levels);
-  out.level_count = n_levels;
-  out.column_count = n_columns;
-  if (basis) {
-    if (basis->ndim() != 2) throw std::invalid_argument("basis must have two dimensions");
-    out.basis = Eigen::Map<const ranef::RowMatrix>(basis->data(), basis->shape(0), basis->shape(1));
-  }
-  if (column) out.column = to_ints(*column);
-  return out;
+TermHandle make_term(int predictor, const std::string& structure, const Ints& levels, int n_levels,
+                     const std::optional<Floats>& basis, const std::optional<Ints>& column, int n_columns) {
+  if (basis && basis->ndim() != 2) throw std::invalid_argument("basis must have two dimensions");
+  return {predictor, structure, levels, n_levels, basis, column, n_columns};
 }
 
 void check_rows(const char* what, Index found, Index rows) {
@@ -70,15 +57,15 @@ void check_shapes(const ranef::ModelInput& input) {
 }
 
 std::unique_ptr<ModelHandle> make_model(const std::shared_ptr<ranef::Likelihood>& likelihood, const Floats& response,
-                                        std::vector<ranef::PredictorInput> predictors,
-                                        std::vector<ranef::RandomTermInput> terms, const std::optional<Floats>& trials,
+                                        const std::vector<PredictorHandle>& predictors,
+                                        const std::vector<TermHandle>& terms, const std::optional<Floats>& trials,
                                         const std::optional<Floats>& weights, bool reml,
                                         const std::optional<ranef::DenseKernels>& kernels) {
   ranef::ModelInput input;
   input.likelihood = likelihood;
   input.response = to_vector(response);
-  input.predictors = std::move(predictors);
-  input.terms = std::move(terms);
+  for (const PredictorHandle& predictor : predictors) input.predictors.push_back(predictor.input());
+  for (const TermHandle& term : terms) input.terms.push_back(term.input());
   if (trials) input.trials = to_vector(*trials);
   if (weights) input.weights = to_vector(*weights);
   input.reml = reml;
@@ -112,10 +99,10 @@ const char* kind_name(ranef::Parameter::Kind kind) {
 void bind_model(py::module_& module);
 
 void bind_model(py::module_& module) {
-  py::class_<ranef::PredictorInput>(module, "Predictor", "Fixed effects and offset of one linear predictor.")
+  py::class_<PredictorHandle>(module, "Predictor", "Fixed effects and offset of one linear predictor.")
       .def(py::init(&make_predictor), py::arg("matrix"), py::arg("offset") = py::none());
 
-  py::class_<ranef::RandomTermInput>(module, "Term", "One random term.")
+  py::class_<TermHandle>(module, "Term", "One random term.")
       .def(py::init(&make_term), py::arg("predictor"), py::arg("structure"), py::arg("levels"), py::arg("n_levels"),
            py::arg("basis") = py::none(), py::arg("column") = py::none(), py::arg("n_columns") = 1);
 

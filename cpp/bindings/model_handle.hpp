@@ -5,6 +5,8 @@
 #include <pybind11/pybind11.h>
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "ranef/fit.hpp"
@@ -15,6 +17,27 @@ namespace py = pybind11;
 using Floats = py::array_t<double, py::array::c_style | py::array::forcecast>;
 using FortranFloats = py::array_t<double, py::array::f_style | py::array::forcecast>;
 using Ints = py::array_t<int, py::array::c_style | py::array::forcecast>;
+
+/// One linear predictor as Python gave it: arrays are copied once, into the model that is built.
+struct PredictorHandle {
+  FortranFloats matrix;
+  std::optional<Floats> offset;
+
+  PredictorInput input() const;
+};
+
+/// One random term as Python gave it.
+struct TermHandle {
+  int predictor;
+  std::string structure;
+  Ints levels;
+  int level_count;
+  std::optional<Floats> basis;
+  std::optional<Ints> column;
+  int column_count;
+
+  RandomTermInput input() const;
+};
 
 struct ModelHandle {
   explicit ModelHandle(Model built) : model(std::move(built)) {}
@@ -28,6 +51,8 @@ struct FitHandle {
   FitReport report;
   std::vector<bool> fixed;
 };
+
+inline std::vector<int> to_ints(const Ints& array) { return {array.data(), array.data() + array.size()}; }
 
 inline Vector to_vector(const Floats& array) {
   return Eigen::Map<const Vector>(array.data(), static_cast<Index>(array.size()));
@@ -43,6 +68,23 @@ inline py::array_t<double> to_array(const Matrix& m) {
   return out;
 }
 
-inline std::vector<int> to_ints(const Ints& array) { return {array.data(), array.data() + array.size()}; }
+inline PredictorInput PredictorHandle::input() const {
+  PredictorInput out;
+  out.matrix = Eigen::Map<const Matrix>(matrix.data(), matrix.shape(0), matrix.shape(1));
+  if (offset) out.offset = to_vector(*offset);
+  return out;
+}
+
+inline RandomTermInput TermHandle::input() const {
+  RandomTermInput out;
+  out.predictor = predictor;
+  out.structure = structure;
+  out.levels = to_ints(levels);
+  out.level_count = level_count;
+  out.column_count = column_count;
+  if (basis) out.basis = Eigen::Map<const RowMatrix>(basis->data(), basis->shape(0), basis->shape(1));
+  if (column) out.column = to_ints(*column);
+  return out;
+}
 
 }  // namespace ranef::bindings

@@ -26,15 +26,17 @@ bool constant_column(const Matrix& matrix) { return matrix.cols() == 1 && (matri
 LinearPredictor orthogonalise(PredictorInput input) {
   Matrix& matrix = input.matrix;
   const Index p = matrix.cols();
-  const double root_n = std::sqrt(static_cast<double>(matrix.rows()));
+  const double n = static_cast<double>(matrix.rows());
   Matrix upper = Matrix::Zero(p, p);
   for (Index j = 0; j < p; ++j) {
-    Vector column = matrix.col(j), removed;
-    orthogonal_part(matrix, j, column, removed);
-    upper.col(j).head(j) = removed;
-    upper(j, j) = column.norm() / root_n;
+    for (int pass = 0; pass < 2 && j > 0; ++pass) {  // in place: the columns may be long
+      const Vector removed = matrix.leftCols(j).transpose() * matrix.col(j) / n;
+      matrix.col(j).noalias() -= matrix.leftCols(j) * removed;
+      upper.col(j).head(j) += removed;
+    }
+    upper(j, j) = matrix.col(j).norm() / std::sqrt(n);
     if (!(upper(j, j) > 0.0)) throw std::invalid_argument("a fixed-effect matrix that is not of full column rank");
-    matrix.col(j) = column / upper(j, j);
+    matrix.col(j) /= upper(j, j);
   }
   const Matrix inverse = upper.triangularView<Eigen::Upper>().solve(Matrix::Identity(p, p));
   return {std::move(matrix), inverse, std::move(input.offset)};

@@ -33,10 +33,9 @@ ProfiledGaussian::ProfiledGaussian(const Model& model, std::shared_ptr<const Cro
 void ProfiledGaussian::accumulate() {
   const LinearPredictor &mean = model_->predictors()[0], &dispersion = model_->predictors()[1];
   const double n = static_cast<double>(model_->rows());
-  Vector y = model_->response();
-  if (mean.offset.size() > 0) y -= mean.offset;
-  least_squares_ = mean.matrix.transpose() * y / n;
-  y.noalias() -= mean.matrix * least_squares_;
+  const Vector& response = model_->response();
+  least_squares_ = mean.matrix.transpose() * response / n;
+  if (mean.offset.size() > 0) least_squares_ -= mean.matrix.transpose() * mean.offset / n;
 
   const int border = columns_ + 1;
   Vector weight;
@@ -52,7 +51,10 @@ void ProfiledGaussian::accumulate() {
       weight.array() *= (-2.0 * offset.array()).exp();
     }
     rows.topLeftCorner(count, columns_) = mean.matrix.middleRows(begin, count);
-    rows.col(columns_).head(count) = y.segment(begin, count);
+    auto residual = rows.col(columns_).head(count);
+    residual = response.segment(begin, count);
+    if (mean.offset.size() > 0) residual -= mean.offset.segment(begin, count);
+    residual.noalias() -= rows.topLeftCorner(count, columns_) * least_squares_;
     weights[0] = weight.data();
     accumulate_random_blocks(model_->terms(), *layout_, weights, begin, end, products_);
     for (std::size_t t = 0; t < model_->terms().size(); ++t)
