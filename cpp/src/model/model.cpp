@@ -1,6 +1,7 @@
 #include "ranef/model/model.hpp"
 
 #include <Eigen/LU>
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
@@ -91,9 +92,18 @@ Model Model::with_response(Vector response) const {
 
 void Model::set_response(Vector response) {
   response_ = std::move(response);
-  prepared_.resize(rows(), likelihood_->prepared_columns());
-  likelihood_->prepare(block(0, rows()), prepared_.data(), rows());
-  constant_ = weights().size() > 0 ? prepared_.col(0).dot(weights()) : prepared_.col(0).sum();
+  constant_ = 0.0;
+  if (likelihood_->prepared_columns() > 1) prepared_.resize(rows(), likelihood_->prepared_columns());
+  // The constant is wanted as a sum alone: without further columns nothing is kept.
+  constexpr Index kRows = 4096;
+  Matrix scratch(kRows, likelihood_->prepared_columns());
+  for (Index begin = 0; begin < rows(); begin += kRows) {
+    const Index end = std::min(begin + kRows, rows()), count = end - begin;
+    likelihood_->prepare(block(begin, end), scratch.data(), kRows);
+    const auto constants = scratch.col(0).head(count);
+    constant_ += weights().size() > 0 ? constants.dot(weights().segment(begin, count)) : constants.sum();
+    if (prepared_.size() > 0) prepared_.middleRows(begin, count) = scratch.topRows(count);
+  }
 }
 
 Active Model::active() const {
@@ -110,7 +120,7 @@ RowBlock Model::block(Index begin, Index end) const {
   block.response = response_.data() + begin;
   block.trials = design_->trials.size() > 0 ? design_->trials.data() + begin : nullptr;
   block.weights = weights().size() > 0 ? weights().data() + begin : nullptr;
-  block.prepared = prepared_.data() + begin;
+  block.prepared = prepared_.size() > 0 ? prepared_.data() + begin : nullptr;
   block.prepared_stride = rows();
   return block;
 }
