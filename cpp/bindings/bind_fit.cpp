@@ -137,6 +137,18 @@ py::list conditional_covariance(const ModelHandle& model, const FitResult& fit) 
   return out;
 }
 
+/// Read-only views: a fit's longest arrays are not copied.
+py::list linear_predictors(const py::object& self) {
+  const Matrix& eta = self.cast<const FitResult&>().handle.report.linear_predictors;
+  py::list out;
+  for (Index k = 0; k < eta.cols(); ++k) {
+    py::array_t<double> column(py::ssize_t(eta.rows()), eta.col(k).data(), self);
+    column.attr("setflags")(py::arg("write") = false);
+    out.append(column);
+  }
+  return out;
+}
+
 void bind_result(py::module_& module) {
   const auto report = [](auto member) { return [member](const FitResult& fit) { return fit.handle.report.*member; }; };
   py::class_<FitResult>(module, "FitResult", "What a fit found.")
@@ -151,14 +163,7 @@ void bind_result(py::module_& module) {
       .def_property_readonly("beta_vcov",
                              [](const FitResult& f) { return to_array(f.handle.report.coefficient_covariance); })
       .def_readonly("modes", &FitResult::modes)
-      .def_property_readonly("eta",
-                             [](const FitResult& f) {
-                               py::list out;
-                               for (Index k = 0; k < f.handle.report.linear_predictors.cols(); ++k)
-                                 out.append(py::array_t<double>(f.handle.report.linear_predictors.rows(),
-                                                                f.handle.report.linear_predictors.col(k).data()));
-                               return out;
-                             })
+      .def_property_readonly("eta", &linear_predictors)
       .def_property_readonly("converged", [](const FitResult& f) { return converged(f.handle.report); })
       .def_property_readonly("reason", [](const FitResult& f) { return reason(f.handle.report); })
       .def_property_readonly("iterations", report(&ranef::FitReport::iterations))

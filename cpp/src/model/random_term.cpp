@@ -32,6 +32,15 @@ Matrix internal_basis(const RowMatrix& basis, BasisFreedom freedom) {
   return diagonal * factor.matrixU().solve(Matrix::Identity(q, q));
 }
 
+/// rows <- rows * transform, in place.
+void transform_rows(RowMatrix& rows, const Matrix& transform) {
+  Eigen::RowVectorXd row(rows.cols());
+  for (Index i = 0; i < rows.rows(); ++i) {
+    row.noalias() = rows.row(i).lazyProduct(transform);
+    rows.row(i) = row;
+  }
+}
+
 }  // namespace
 
 RandomTerm make_random_term(RandomTermInput input, bool keep_basis) {
@@ -59,7 +68,7 @@ RandomTerm make_random_term(RandomTermInput input, bool keep_basis) {
     term.basis = std::move(input.basis);
     if (!keep_basis) {
       term.to_user = internal_basis(term.basis, term.covariance->basis_freedom());
-      term.basis = term.basis * term.to_user;
+      transform_rows(term.basis, term.to_user);
     }
   }
   return term;
