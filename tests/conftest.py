@@ -1,6 +1,10 @@
 """Options of the test run."""
 
+import os
+
 import pytest
+
+os.environ.setdefault("MPLBACKEND", "Agg")  # pictures are drawn into memory
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

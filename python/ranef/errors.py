@@ -43,6 +43,25 @@ class NotAvailableError(RanefError, NotImplementedError):
     """Something planned that this version does not offer."""
 
 
+class MissingExtraError(RanefError, ImportError):
+    """A package that this needs and that is not installed; it comes with one of ranef's extras.
+
+    Parameters
+    ----------
+    what : what was asked for
+    package : the missing package
+    extra : the extra that brings it
+    """
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        self.what, self.package, self.extra = what, package, extra
+        message = f"{what}: needs {package}, which is not installed; pip install 'ranef[{extra}]' brings it"
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str]]:
+        return type(self), (self.what, self.package, self.extra)
+
+
 class ConvergenceError(RanefError, RuntimeError):
     """A fit that did not arrive at an optimum and has no usable answer."""
 

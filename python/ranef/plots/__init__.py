@@ -1,0 +1,1 @@
+"""Pictures of fitted models. Needs matplotlib, the extra ``plot``."""
