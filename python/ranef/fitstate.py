@@ -152,6 +152,11 @@ class FitState:
         return 0 if inside else len(self.design.predictors[0].fixed.names)
 
     @cached_property
+    def ml_model(self) -> Model:
+        """The model whose parameters are all of `parameter_info`: the fit's own, or without REML."""
+        return refitting.model_without_reml(self.model) if self.outside_count else self.model
+
+    @cached_property
     def parameter_info(self) -> tuple[Parameter, ...]:
         """What each parameter is: the fixed effects that REML integrates out, then the model's parameters."""
         outside = coefficient_parameters(0, self.design, self.family) if self.outside_count else ()

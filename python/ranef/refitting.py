@@ -15,10 +15,12 @@ from ranef import _core
 from ranef.errors import ConvergenceError, DataError
 from ranef.estimate import estimate_from_core
 from ranef.formulas import updated_formula, updated_one_sided
+from ranef.parameters import Values, values_by_name
 
 if TYPE_CHECKING:
     from ranef.fitstate import FitState
     from ranef.result import Fit
+    from ranef.unfitted import Model
 
 Floats = NDArray[np.float64]
 
@@ -90,6 +92,35 @@ def check_support(fit: Fit, y: Floats) -> None:
         raise DataError(
             f"y is {y[place]:g} in row {row!r}, outside the support of {fit.family.name}: {fit.family.support}"
         )
+
+
+def at(fit: Fit, values: Values) -> Fit:
+    """The model at given parameters; see `Fit.at`."""
+    from ranef.result import Fit as FitClass
+    from ranef.unfitted import check_admissible
+
+    fit.require_data("at()")
+    vector = values_by_name(values, fit.parameter_names, "values", default=np.asarray(fit.parameter_values))
+    check_admissible(fit.parameter_info, vector)
+    model = fit.ml_model
+    try:
+        with model.computing():
+            held = np.ones(vector.size, dtype=np.bool_)
+            result = model.core.fit(model.specification.control.options(), vector, held, None)
+    except ValueError as error:
+        raise DataError(f"no model has these values: {error}") from error
+    if np.size(result.values) == 0:
+        raise ConvergenceError(f"the log-likelihood has no value at the given parameters ({result.reason})")
+    made = FitClass(model, estimate_from_core(result))
+    made._core_result = result
+    return made
+
+
+def model_without_reml(model: Model) -> Model:
+    """The same model with the likelihood for its criterion."""
+    from ranef.unfitted import Model as ModelClass
+
+    return ModelClass(dataclasses.replace(model.specification, reml=False, start=None), model.design)
 
 
 def evaluate_at(fit: FitState, values: Floats) -> _core.FitResult:

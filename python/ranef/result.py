@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 
 from ranef import diagnose, intervals, persist, predict, refitting, residuals, simulate, summary, tables
 from ranef.fitstate import FitState
+from ranef.inference import derived
+from ranef.parameters import Values
 from ranef.varcorr import VarCorr
 
 
@@ -124,6 +126,76 @@ class Fit(FitState):
         scale, correlations on Fisher's; a standard deviation of zero has none (NaN).
         """
         return intervals.confint(self, method, parm, level)
+
+    def at(self, values: Values) -> Fit:
+        """The same model at other parameter values, not refitted: what derived quantities are functions of.
+
+        Parameters
+        ----------
+        values : dict or Series by parameter name (the others stay at their estimates), or array of all parameters in
+            the order of `parameters()`; coefficients on the link scale, standard deviations and correlations as
+            they are, a constant dispersion as its log
+
+        Returns
+        -------
+        Fit, with the random effects' modes and the log-likelihood that belong to these values. The parameters count
+        as known: standard errors of its predictions are those of the random effects alone. For a REML fit it is a fit
+        of the model without REML, whose fixed effects are parameters as well.
+
+        Raises
+        ------
+        DataError
+            For an unknown name, or values that no model has.
+        ConvergenceError
+            If the log-likelihood has no value there.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ cover + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> fit.at({"sd(Intercept|pond)": 0.0}).loglik < fit.loglik
+        True
+        """
+        return refitting.at(self, values)
+
+    def derive(
+        self,
+        statistic: derived.Statistic | str | dict[str, str],
+        *,
+        method: derived.Method = "wald",
+        level: float = 0.95,
+        n: int = 1000,
+        seed: int | None = None,
+    ) -> pd.DataFrame:
+        """Interval of any quantity computed from the fit: a contrast, a ratio of variances, a prediction.
+
+        Parameters
+        ----------
+        statistic : function of a fit that gives a number or a Series of numbers by name; or arithmetic on parameter
+            names such as ``"sd(Intercept|pond)^2 / sigma^2"``; or a dict of such expressions
+        method : ``"wald"`` (delta method), ``"profile"`` (profile likelihood) or ``"boot"`` (parametric bootstrap)
+        level : probability of the interval
+        n, seed : replicates and seed of the bootstrap
+
+        Returns
+        -------
+        DataFrame by name with columns ``estimate``, ``std_error`` (delta method; standard deviation of the replicates
+        for ``"boot"``), ``conf_low``, ``conf_high``.
+
+        Raises
+        ------
+        DataError
+            If the statistic raises, is not finite, or is an expression with unknown names.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ cover + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> table = fit.derive({"doubling": "log(2) / cover"})
+        >>> list(table.columns)
+        ['estimate', 'std_error', 'conf_low', 'conf_high']
+        """
+        return derived.derived_interval(self, statistic, method, level, n, seed)
 
     def diagnose(self) -> diagnose.Diagnosis:
         """What the fit's certificate says, in words: the guilty parameter and the remedy."""

@@ -1,0 +1,1 @@
+"""What is concluded from a fit: tests, intervals, small-sample corrections."""
