@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.reference_cases import CASE_IDS, DataAbsentError, ReferenceCase, load_case, r_name
+from support.reference_cases import CASE_IDS, ReferenceCase, load_case, r_name
 
 from ranef.design.build import build_design
 from ranef.design.design import Design, RandomDesign
 
 
 def case_design(case: ReferenceCase, arguments: dict[str, Any] | None = None) -> Design:
-    try:
-        given = dict(case.arguments() if arguments is None else arguments)
-    except DataAbsentError as absent:
-        pytest.skip(str(absent))
+    given = dict(case.arguments() if arguments is None else arguments)
     given.pop("reml", None)
     return build_design(given.pop("formula"), given.pop("data"), **given)
 

@@ -8,22 +8,12 @@ from functools import cache
 
 import pytest
 from support import reference_checks as checks
-from support.reference_cases import CASE_IDS, DataAbsentError, ReferenceCase, load_case, reference_values
+from support.reference_cases import CASE_IDS, load_case, reference_values
 
 import ranef
 
 # The same parameters in the same objective: what is left is rounding of the printed estimates.
 AT_REFERENCE = 1e-5
-
-
-def case_with_data(name: str) -> ReferenceCase:
-    """The case, or a skip where its data are not here."""
-    case = load_case(name)
-    try:
-        _ = case.data
-    except DataAbsentError as error:
-        pytest.skip(str(error))
-    return case
 
 
 @cache
@@ -37,7 +27,7 @@ def fitted(name: str) -> tuple[ranef.Fit, tuple[str, ...]]:
 
 @pytest.mark.parametrize("name", CASE_IDS)
 def test_objective_at_the_reference_estimates(name: str) -> None:
-    case = case_with_data(name)
+    case = load_case(name)
     model = ranef.model(**case.arguments())
     loglik = model.loglik(reference_values(case, model))
     assert loglik == pytest.approx(case.expect["loglik"], rel=0, abs=AT_REFERENCE)
@@ -45,7 +35,7 @@ def test_objective_at_the_reference_estimates(name: str) -> None:
 
 @pytest.mark.parametrize("name", CASE_IDS)
 def test_loglik_is_not_below_the_reference(name: str, record_property: Callable[[str, object], None]) -> None:
-    case = case_with_data(name)
+    case = load_case(name)
     gain = fitted(name)[0].loglik - case.expect["loglik"]
     assert gain >= -case.tolerance["loglik_abs"]
     if gain > case.tolerance["loglik_abs"]:
@@ -54,7 +44,7 @@ def test_loglik_is_not_below_the_reference(name: str, record_property: Callable[
 
 @pytest.mark.parametrize("name", CASE_IDS)
 def test_converged_without_false_warning(name: str) -> None:
-    case_with_data(name)
+    load_case(name)
     fit, messages = fitted(name)
     assert fit.converged
     assert not messages
@@ -63,14 +53,14 @@ def test_converged_without_false_warning(name: str) -> None:
 @pytest.mark.parametrize("name", CASE_IDS)
 @pytest.mark.parametrize("check", list(checks.CHECKS))
 def test_agrees(name: str, check: str) -> None:
-    case = case_with_data(name)
+    case = load_case(name)
     differences = checks.CHECKS[check](case, fitted(name)[0])
     assert not differences, "\n".join(map(str, differences))
 
 
 @pytest.mark.parametrize("name", [name for name in CASE_IDS if load_case(name).raw["formula_alt"]])
 def test_proportion_with_trials_is_the_same_fit(name: str) -> None:
-    case = case_with_data(name)
+    case = load_case(name)
     arguments = case.alternative_arguments()
     assert arguments is not None
     fit = ranef.fit(**arguments)
