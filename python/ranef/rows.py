@@ -123,9 +123,14 @@ def predictor_covariance(fit: Fit, rows: Rows, include: Sequence[bool]) -> Float
 
 
 def _fixed_covariance(fit: Fit, rows: Rows) -> Floats:
-    """X V X' of every row."""
+    """X V X' of every row, V with the uncertainty of the variances where the fit knows it.
+
+    As glmmTMB's, and as the predictions with random effects above have it; lmer's standard errors of the coefficients,
+    which `Fit.vcov` gives for gaussian models, take the variances as known.
+    """
     sizes = np.cumsum([0, *(m.shape[1] for m in rows.matrices)])
-    vcov = fit.fixed_vcov
+    full = fit.parameter_vcov[np.ix_(fit.beta_places, fit.beta_places)]
+    vcov = np.where(np.isfinite(full), full, fit.fixed_vcov)
     count = len(rows.matrices)
     made = np.empty((rows.count, count, count))
     for a in range(count):
