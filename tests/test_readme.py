@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from support.same_text import assert_same_text
 
 import ranef
 from ranef import _core, families
@@ -18,10 +19,6 @@ from ranef.formula.random_terms import OFFERED_STRUCTURES, PLANNED_SMOOTHS, PLAN
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
-# Another machine may round the last printed digit the other way.
-LAST_DIGITS = 2.0
 
 
 def section(title: str) -> str:
@@ -49,35 +46,9 @@ def code(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
-def last_place(number: str) -> float:
-    """One unit of the last digit that is shown."""
-    mantissa, _, exponent = number.partition("e")
-    decimals = len(mantissa.partition(".")[2])
-    return 10.0 ** (int(exponent or 0) - decimals)
-
-
-def assert_same_text(printed: str, shown: str) -> None:
-    """The same words in the same lines; numbers within two units of the last digit shown."""
-    lines, expected = printed.rstrip().splitlines(), shown.rstrip().splitlines()
-    assert len(lines) == len(expected), f"printed:\n{printed}\nREADME.md shows:\n{shown}"
-    for line, wanted in zip(lines, expected, strict=True):
-        assert NUMBER.sub("#", line).split() == NUMBER.sub("#", wanted).split(), f"printed {line!r}, shown {wanted!r}"
-        for got, number in zip(NUMBER.findall(line), NUMBER.findall(wanted), strict=True):
-            assert abs(float(got) - float(number)) <= LAST_DIGITS * last_place(number), (
-                f"printed {line!r}, shown {wanted!r}"
-            )
-
-
 def evaluate(expression: str, **names: float) -> float:
     """A formula of a table, ``^`` being the power."""
     return float(eval(expression.replace("^", "**"), {"__builtins__": {}}, names))
-
-
-def test_same_text_notices_words_and_digits() -> None:
-    assert_same_text("a  1.2345\n", "a 1.2346")
-    for other in ("a 1.2349", "b 1.2345", "a 1.2345 2", "a 1.2345\nb"):
-        with pytest.raises(AssertionError):
-            assert_same_text("a 1.2345", other)
 
 
 def test_tour_prints_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
