@@ -4,8 +4,8 @@
     python docs/pages.py docs/intervals.md  # one page
 
 A page is Markdown. Its ```python blocks run in order, in one namespace and in an empty folder; a ```text block after
-one shows what it prints. Pages of `workflows/` find their data as `data/*.csv` (made by `workflows/simulate.py`) and save
-figures as `figures/*.png`. `tests/test_pages.py` runs them and compares.
+one shows what it prints. Pages of `workflows/` find their data as `data/*.csv` (made by `workflows/simulate.py`) and
+save figures as `figures/*.png`. `tests/test_pages.py` runs them and compares.
 """
 
 from __future__ import annotations
