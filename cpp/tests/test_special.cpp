@@ -106,6 +106,12 @@ void test_careful() {
 }
 
 void test_identities() {
+  run("log1p_unit is log1p on all of [0, 1], to the last digits", [] {
+    for (int i = 0; i <= 4096; ++i)
+      for (const double x : {i / 4096.0, std::ldexp(1.0 + i / 4096.0, -i / 4 - 2)})
+        check_near(log1p_unit(x), std::log1p(x), 4.5e-16, 0.0, "log(1 + " + std::to_string(x) + ")");
+    check(std::isnan(log1p_unit(NAN)), "NaN");
+  });
   run("log_sum_exp and log_diff_exp undo each other with their derivatives", [] {
     using J = Jet<2, 3>;
     for (const double gap : {0.01, 0.5, 3.0, 20.0}) {

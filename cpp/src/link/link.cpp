@@ -17,10 +17,27 @@ template <class L>
 inline constexpr bool is_probability_link = std::is_same_v<L, LogitLink> || std::is_same_v<L, ProbitLink> ||
                                             std::is_same_v<L, CloglogLink> || std::is_same_v<L, CauchitLink>;
 
+template <class T>
+void narrow(const Probability<T>& all, RealMean<T>& out) {
+  out.mu = all.p;
+}
+template <class T>
+void narrow(const Probability<T>& all, PositiveMean<T>& out) {
+  out = {all.p, all.log_p};
+}
+template <class T>
+void narrow(const Probability<T>& all, LogProbability<T>& out) {
+  out = {all.log_p, all.log_q};
+}
+template <class T>
+void narrow(const Probability<T>& all, Probability<T>& out) {
+  out = all;
+}
+
 template <class L, class Eta, class T>
 void convert(const Eta& eta, RealMean<T>& out) {
   if constexpr (is_probability_link<L>) {
-    out.mu = L::probability(eta).p;
+    narrow(L::probability(eta), out);
   } else {
     out.mu = L::real(eta);
   }
@@ -29,8 +46,7 @@ void convert(const Eta& eta, RealMean<T>& out) {
 template <class L, class Eta, class T>
 void convert(const Eta& eta, PositiveMean<T>& out) {
   if constexpr (is_probability_link<L>) {
-    const Probability<T> probability = L::probability(eta);
-    out = {probability.p, probability.log_p};
+    narrow(L::probability(eta), out);
   } else {
     out = L::positive(eta);
   }
@@ -50,23 +66,39 @@ template <class L, class Eta, class T>
 void convert(const Eta& eta, LogProbability<T>& out) {
   Probability<T> probability;
   convert<L>(eta, probability);
-  out = {probability.log_p, probability.log_q};
+  narrow(probability, out);
+}
+
+template <class T, template <class> class Mean, int Order>
+inline void write_mean(const Mean<T>& mean, Index i, MeanTable<Mean, Order>& table) {
+  const auto values = mean.fields();
+  for (int f = 0; f < MeanTable<Mean, Order>::fields; ++f) {
+    if constexpr (Order > 0) {
+      for (int j = 0; j <= Order; ++j) table.coefficients[f][j][i] = values[std::size_t(f)][j];
+    } else {
+      table.coefficients[f][0][i] = values[std::size_t(f)];
+    }
+  }
 }
 
 template <class L, template <class> class Mean, int Order>
 void fill(const double* eta, Index rows, MeanTable<Mean, Order>& table) {
-  using T = Expanded<Seed<Order>>;
   for (Index i = 0; i < rows; ++i) {
-    Mean<T> mean;
+    Mean<Expanded<Seed<Order>>> mean;
     convert<L>(Seed<Order>{eta[i]}, mean);
-    const auto values = mean.fields();
-    for (int f = 0; f < MeanTable<Mean, Order>::fields; ++f) {
-      if constexpr (Order > 0) {
-        for (int j = 0; j <= Order; ++j) table.coefficients[f][j][i] = values[std::size_t(f)][j];
-      } else {
-        table.coefficients[f][0][i] = values[std::size_t(f)];
-      }
-    }
+    write_mean(mean, i, table);
+  }
+}
+
+/// The exponentials first: what is left is arithmetic alone, several rows at a time.
+template <template <class> class Mean, int Order>
+void fill_logit(const double* eta, Index rows, MeanTable<Mean, Order>& table) {
+  double exponential[kLinkRows];
+  for (Index i = 0; i < rows; ++i) exponential[i] = LogitLink::exponential(eta[i]);
+  for (Index i = 0; i < rows; ++i) {
+    Mean<Expanded<Seed<Order>>> mean;
+    narrow(LogitLink::probability(Seed<Order>{eta[i]}, exponential[i]), mean);
+    write_mean(mean, i, table);
   }
 }
 
@@ -113,6 +145,7 @@ double link_function(Link link, double mu) {
 
 template <template <class> class Mean, int Order>
 void fill_means(Link link, const double* eta, Index rows, MeanTable<Mean, Order>& table) {
+  if (link == Link::logit) return fill_logit(eta, rows, table);
   visit_link(link, [&](auto l) { fill<decltype(l)>(eta, rows, table); });
 }
 

@@ -16,15 +16,28 @@ inline double log1p_positive(double x) {
   return std::log(w) - ((w - 1.0) - x) / w;
 }
 
-/// e = exp(-|x|), the logistic function of x and of -x, and log(1 + e): one exponential, one logarithm.
+/// log(1 + x) for 0 <= x <= 1, without a branch or a call: log((1 + s) / (1 - s)) = 2 (s + s^3/3 + s^5/5 + ...) with
+/// s = x / (2 + x), or above sqrt(2) - 1 the same of (1 + x) / 2; s^2 < 0.0295 leaves less than 3e-17 of the value.
+inline double log1p_unit(double x) {
+  const double upper = x > 0.41421356237309503 ? 1.0 : 0.0;
+  const double s = (x - upper) / (x + 2.0 + upper);
+  const double z = s * s, z2 = z * z, z4 = z2 * z2;
+  const double low = (1.0 / 3.0 + z * (1.0 / 5.0)) + z2 * (1.0 / 7.0 + z * (1.0 / 9.0));
+  const double high = (1.0 / 11.0 + z * (1.0 / 13.0)) + z2 * (1.0 / 15.0 + z * (1.0 / 17.0));
+  const double tail = z * (low + z4 * (high + z4 * (1.0 / 19.0)));
+  return upper * 0.69314718055994531 + 2.0 * (s + s * tail);
+}
+
+/// Of e = exp(-|x|): the logistic function of x and of -x, and log(1 + e).
 struct LogisticParts {
   double log1p_e, p, q;
 
-  explicit LogisticParts(double x) {
-    const double e = std::exp(-std::abs(x));
+  explicit LogisticParts(double x) : LogisticParts(x, std::exp(-std::abs(x))) {}
+
+  LogisticParts(double x, double e) {
     const double large = 1.0 / (1.0 + e);
     const double small = e * large;
-    log1p_e = log1p_positive(e);
+    log1p_e = log1p_unit(e);
     p = x > 0.0 ? large : small;
     q = x > 0.0 ? small : large;
   }
