@@ -14,6 +14,8 @@ from ranef import diagnose, intervals, persist, predict, refitting, residuals, s
 from ranef.fitstate import FitState
 from ranef.inference import derived
 from ranef.parameters import Values
+from ranef.plots import caterpillar, correlations, effects, lines, shrinkage
+from ranef.predict import PredictionType
 from ranef.varcorr import VarCorr
 
 
@@ -302,6 +304,165 @@ class Fit(FitState):
         'count ~ 1 + (1 | pond)'
         """
         return refitting.update(self, formula, changes)
+
+    def plot_ranef(
+        self,
+        group: str | None = None,
+        *,
+        ax: Any = None,
+        component: str = "cond",
+        level: float = 0.95,
+        sort: bool = True,
+    ) -> Any:
+        """Caterpillar plot: the random effects' conditional modes with intervals, one panel an effect.
+
+        Parameters
+        ----------
+        group : grouping factor; None: all
+        ax : matplotlib axes, as many as there are effects; None: a new figure
+        component : ``"cond"``, ``"zi"`` or ``"disp"``
+        level : probability of the intervals, mode -+ z sd, sd given the parameters
+        sort : levels by the mode of the group's first effect, else in their own order from the top
+
+        Returns
+        -------
+        Axes, or an array of them where there are several panels.
+
+        Raises
+        ------
+        DataError
+            If there is no such grouping factor.
+        MissingExtraError
+            If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ cover + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> fit.plot_ranef().get_title()
+        'Intercept | pond'
+        """
+        return caterpillar.plot_ranef(self, group, component, ax, level, sort)
+
+    def plot_shrinkage(self, group: str | None = None, x: str | None = None, *, ax: Any = None) -> Any:
+        """Each group's own estimate, an arrow to its partially pooled one, and the population's.
+
+        The own estimate is that of the group's rows alone, without pooling: of the effects that vary by the group, the
+        rest of the model held as fitted. With two random effects they span a plane; one has a row for every level.
+
+        Parameters
+        ----------
+        group : grouping factor; None: the only one
+        x : random effect on the vertical axis, beside the first; None: the second
+        ax : matplotlib axes; None: a new figure
+
+        Returns
+        -------
+        Axes, on the scale of the linear predictor.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ cover + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> fit.plot_shrinkage().get_xlabel()
+        'Intercept'
+        """
+        return shrinkage.plot_shrinkage(self, group, x, ax)
+
+    def plot_lines(
+        self,
+        x: str,
+        group: str | None = None,
+        *,
+        ax: Any = None,
+        type: lines.LineType = "response",  # noqa: A002 - as in predict
+        at: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Fitted lines by group over the data, and the population's line.
+
+        Parameters
+        ----------
+        x : numeric variable of the fixed effects
+        group : grouping factor of the conditional model; None: the only one
+        ax : matplotlib axes; None: a new figure
+        type : ``"response"``, or ``"link"`` (points: linear predictor plus working residual)
+        at : values at which other variables are held; else each group has its own mean or most frequent level, the
+            population the mean of all and the average over levels
+
+        Returns
+        -------
+        Axes
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ cover + (cover | pond)", ranef.demo_data(), family="poisson")
+        >>> fit.plot_lines("cover").get_ylabel()
+        'mean of count'
+        """
+        return lines.plot_lines(self, x, group, ax, type, at)
+
+    def plot_effects(
+        self,
+        term: str,
+        *,
+        ax: Any = None,
+        at: Mapping[str, Any] | None = None,
+        type: PredictionType = "response",  # noqa: A002 - as in predict
+        partial_residuals: bool = True,
+        level: float = 0.95,
+    ) -> Any:
+        """The population's response along a variable, with its interval and the data's partial residuals.
+
+        Other numeric variables stand at their means; other factors are averaged over with equal weights on the linear
+        predictor's scale, as marginal means are. Random effects are zero.
+
+        Parameters
+        ----------
+        term : variable of the fixed effects, or two as ``"x:by"``: a curve of `x` for every level of `by` (mean and one
+            standard deviation to both sides where `by` is numeric)
+        ax : matplotlib axes; None: a new figure
+        at : values at which other variables are held
+        type : as in `predict`
+        partial_residuals : whether to show the observations, moved to where they would stand were all else typical;
+            of the types ``"response"``, ``"conditional"`` and ``"link"``
+        level : probability of the interval
+
+        Returns
+        -------
+        Axes
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ shore * cover + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> fit.plot_effects("cover:shore").get_xlabel()
+        'cover'
+        """
+        return effects.plot_effects(self, term, ax, at, type, partial_residuals, level)
+
+    def plot_correlations(self, group: str | None = None, *, ax: Any = None, component: str = "cond") -> Any:
+        """Conditional modes of every pair of correlated effects, over ellipses of the estimated covariance.
+
+        Parameters
+        ----------
+        group : grouping factor; None: all
+        ax : matplotlib axes, as many as there are pairs; None: a new figure
+        component : ``"cond"``, ``"zi"`` or ``"disp"``
+
+        Returns
+        -------
+        Axes, or an array of them where there are several pairs. The ellipses hold half and 95 % of all levels; the
+        modes, being shrunk, spread less.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ cover + (cover | pond)", ranef.demo_data(), family="poisson")
+        >>> fit.plot_correlations().get_ylabel()
+        'cover'
+        """
+        return correlations.plot_correlations(self, group, component, ax)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a small file, without the data, from which `ranef.load` makes a fit that predicts."""

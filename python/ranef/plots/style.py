@@ -158,6 +158,21 @@ def level_ticks(ax: Axes, labels: Sequence[object], what: str, *, axis: str = "y
             text.set(rotation=35, ha="right", rotation_mode="anchor")
 
 
+def robust_limits(values: NDArray[np.float64], always: NDArray[np.float64]) -> tuple[float, float]:
+    """Limits of an axis: all of `always`, and the `values` within four quartile ranges of their middle."""
+    low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75])
+    reach = 4.0 * max(high - low, 1e-12)
+    near = values[np.abs(values - middle) <= reach]
+    shown = np.concatenate([near, always])
+    margin = 0.05 * (shown.max() - shown.min())
+    return float(shown.min() - margin), float(shown.max() + margin)
+
+
+def see_through(count: int) -> float:
+    """Opacity of so many points that crowds show."""
+    return float(np.clip(0.5 * np.sqrt(60.0 / max(count, 1)), 0.08, 0.5))
+
+
 def legend(ax: Axes, entries: int, title: str | None = None) -> None:
     """A legend beside the axes, where it covers no data; none where there is a single series."""
     if entries < 2:
@@ -170,3 +185,13 @@ def legend(ax: Axes, entries: int, title: str | None = None) -> None:
         frameon=False,
         ncols=1 if entries <= 18 else 2,
     )
+
+
+def legend_above(ax: Axes) -> None:
+    """A legend in one line above the axes, where it covers no data; none where nothing has a label."""
+    labels = ax.get_legend_handles_labels()[1]
+    if labels:
+        ax.legend(
+            loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(labels), frameon=False, fontsize="small",
+            columnspacing=1.2, handletextpad=0.5, borderaxespad=0.2,
+        )  # fmt: skip
