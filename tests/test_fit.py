@@ -77,11 +77,10 @@ def test_frequency_weights_count_their_sum(frogs):
     ("arguments", "message"),
     [
         ({"method": "agq"}, "method='agq' comes in a later version"),
-        ({"method": "pql"}, "method='pql' comes in a later version"),
         ({"n_agq": 9}, "n_agq=9"),
         ({"priors": {"cover": 1}}, "priors come in a later version"),
     ],
-    ids=["agq", "pql", "n_agq", "priors"],
+    ids=["agq", "n_agq", "priors"],
 )
 def test_what_is_planned_says_so(arguments, message, frogs):
     with pytest.raises(ranef.NotAvailableError, match=message):

@@ -128,7 +128,7 @@ def test_what_is_planned_is_named_and_refused(name: str) -> None:
         ranef.fit(f"y ~ x + {term}", small_data())
 
 
-@pytest.mark.parametrize("argument", [{"method": "agq"}, {"method": "pql"}, {"n_agq": 5}, {"priors": {"x": 1.0}}])
+@pytest.mark.parametrize("argument", [{"method": "agq"}, {"n_agq": 5}, {"priors": {"x": 1.0}}])
 def test_planned_arguments_are_named_and_refused(argument: dict[str, object]) -> None:
     ((name, value),) = argument.items()
     shown = f'{name}="{value}"' if isinstance(value, str) else name

@@ -102,6 +102,30 @@ Floats loglik(const Likelihood& likelihood, const Floats& y, const std::vector<F
   return out;
 }
 
+/// Gradient (n x K) and Hessian (n x K x K) of every row's negative log-likelihood in the linear predictors.
+std::pair<py::array_t<double>, py::array_t<double>> derivatives(const Likelihood& likelihood, const Floats& y,
+                                                                const std::vector<Floats>& eta,
+                                                                const OptionalFloats& trials) {
+  RowBlock block = block_of(likelihood, eta, trials, &y);
+  const int count = likelihood.predictor_count();
+  const Index n = block.size;
+  std::vector<double> prepared(std::size_t(likelihood.prepared_columns() * n));
+  likelihood.prepare(block, prepared.data(), n);
+  block.prepared = prepared.data();
+  block.prepared_stride = n;
+  py::array_t<double, py::array::f_style> gradient({py::ssize_t(n), py::ssize_t(count)});
+  std::vector<double> packed(std::size_t(ranef::packed_index(count, 0) * n));
+  likelihood.second_order(block, ranef::Active::all, gradient.mutable_data(), packed.data(), n);
+  py::array_t<double> hessian({py::ssize_t(n), py::ssize_t(count), py::ssize_t(count)});
+  auto view = hessian.mutable_unchecked<3>();
+  for (int a = 0; a < count; ++a)
+    for (int b = 0; b <= a; ++b) {
+      const double* const column = packed.data() + ranef::packed_index(a, b) * n;
+      for (Index i = 0; i < n; ++i) view(i, a, b) = view(i, b, a) = column[i];
+    }
+  return {gradient, hessian};
+}
+
 std::pair<Floats, Floats> moments(const Likelihood& likelihood, const std::vector<Floats>& eta,
                                   const OptionalFloats& trials) {
   const RowBlock block = block_of(likelihood, eta, trials);
@@ -173,6 +197,7 @@ void bind_family(py::module_& m) {
       .def(py::init(make), py::arg("family"), py::arg("link"), py::arg("truncated"), py::arg("zero_inflated"))
       .def_property_readonly("predictor_count", &Likelihood::predictor_count)
       .def("loglik", &loglik, py::arg("y"), py::arg("eta"), py::arg("trials") = py::none())
+      .def("derivatives", &derivatives, py::arg("y"), py::arg("eta"), py::arg("trials") = py::none())
       .def("moments", &moments, py::arg("eta"), py::arg("trials") = py::none())
       .def("mean_gradient", &mean_gradient, py::arg("eta"), py::arg("trials") = py::none())
       .def("deviance", &deviance, py::arg("y"), py::arg("eta"), py::arg("trials") = py::none())

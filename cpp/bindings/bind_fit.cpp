@@ -224,6 +224,15 @@ void bind_fit(py::module_& module) {
         return ranef::curvature(handle.model, handle.layouts, fit.handle.report, fit.handle.fixed);
       },
       py::arg("result"));
+  model.def(
+      "row_scores",
+      [](const ModelHandle& handle, const FitResult& fit) {
+        return to_array([&] {
+          const py::gil_scoped_release release;
+          return ranef::row_scores(handle.model, handle.layouts, fit.handle.report);
+        }());
+      },
+      py::arg("result"));
   model.def("conditional_covariance", &conditional_covariance, py::arg("result"));
   model.def("predictor_covariance", &predictor_covariance, py::arg("result"), py::arg("parameter_vcov"),
             py::arg("predictors"), py::arg("terms"));

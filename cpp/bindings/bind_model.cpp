@@ -59,7 +59,7 @@ void check_shapes(const ranef::ModelInput& input) {
 std::unique_ptr<ModelHandle> make_model(const std::shared_ptr<ranef::Likelihood>& likelihood, const Floats& response,
                                         const std::vector<PredictorHandle>& predictors,
                                         const std::vector<TermHandle>& terms, const std::optional<Floats>& trials,
-                                        const std::optional<Floats>& weights, bool reml,
+                                        const std::optional<Floats>& weights, bool reml, bool joint,
                                         const std::optional<ranef::DenseKernels>& kernels) {
   ranef::ModelInput input;
   input.likelihood = likelihood;
@@ -69,6 +69,7 @@ std::unique_ptr<ModelHandle> make_model(const std::shared_ptr<ranef::Likelihood>
   if (trials) input.trials = to_vector(*trials);
   if (weights) input.weights = to_vector(*weights);
   input.reml = reml;
+  input.joint = joint;
   if (kernels) input.kernels = *kernels;
   check_shapes(input);
   const py::gil_scoped_release release;  // nothing below touches Python
@@ -115,7 +116,7 @@ void bind_model(py::module_& module) {
   py::class_<ModelHandle>(module, "Model", "Likelihood, data and random terms; immutable.")
       .def(py::init(&make_model), py::arg("likelihood"), py::arg("response"), py::arg("predictors"), py::arg("terms"),
            py::arg("trials") = py::none(), py::arg("weights") = py::none(), py::arg("reml") = false,
-           py::arg("kernels") = py::none())
+           py::arg("joint") = false, py::arg("kernels") = py::none())
       .def_property_readonly("parameters",
                              [](const ModelHandle& handle) { return ranef::ParameterMap(handle.model).parameters(); })
       .def("start",

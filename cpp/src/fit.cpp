@@ -22,7 +22,7 @@ std::shared_ptr<const CrossProductLayout> Layouts::laplace(const Model& model) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (!laplace_)
     laplace_ = std::make_shared<CrossProductLayout>(
-        model.terms(), model.rows(), model.reml() ? static_cast<int>(model.predictors()[0].columns()) : 0);
+        model.terms(), model.rows(), model.mean_in_mode() ? static_cast<int>(model.predictors()[0].columns()) : 0);
   return laplace_;
 }
 

@@ -108,7 +108,7 @@ class NewRows {
 std::vector<Vector> conditional_covariance(const Model& model, Layouts& layouts, const FitReport& fit) {
   LaplaceObjective objective = at_fit(model, layouts, fit);
   CrossProducts blocks(model.terms(), objective.layout());
-  objective.system().posterior_blocks(objective.layout().border(), blocks);
+  objective.system().posterior_blocks(model.reml() ? objective.layout().border() : 0, blocks);
   std::vector<Vector> out;
   for (std::size_t t = 0; t < model.terms().size(); ++t) {
     const RandomTerm& term = model.terms()[t];
@@ -132,6 +132,10 @@ std::vector<Vector> conditional_covariance(const Model& model, Layouts& layouts,
     out.push_back(std::move(values));
   }
   return out;
+}
+
+Matrix row_scores(const Model& model, Layouts& layouts, const FitReport& fit) {
+  return -at_fit(model, layouts, fit).row_score();
 }
 
 Matrix predictor_covariance(const Model& model, Layouts& layouts, const FitReport& fit, const Matrix& covariance,

@@ -27,7 +27,7 @@ struct Subject {
 };
 
 LaplaceObjective objective(const Model& model) {
-  const int border = model.reml() ? int(model.predictors()[0].columns()) : 0;
+  const int border = model.mean_in_mode() ? int(model.predictors()[0].columns()) : 0;
   return {model, std::make_shared<CrossProductLayout>(model.terms(), model.rows(), border), InnerOptions()};
 }
 
@@ -40,7 +40,7 @@ Vector ordinary_point(const Model& model, double other) {
     longer << out, more;
     out = longer;
   };
-  for (std::size_t k = model.reml() ? 1 : 0; k < model.predictors().size(); ++k) {
+  for (std::size_t k = model.mean_in_mode() ? 1 : 0; k < model.predictors().size(); ++k) {
     Vector own = 0.2 * draws.uniforms(model.predictors()[k].columns());
     if (k > 0) own[0] += other;
     append(own);
@@ -65,7 +65,7 @@ Subject gaussian(bool reml) {
           point};
 }
 
-Subject poisson(bool reml) {
+Subject poisson(bool reml, bool joint = false) {
   Draws draws(6);
   const Vector x = draws.uniforms(kRows);
   ModelInput input;
@@ -75,13 +75,14 @@ Subject poisson(bool reml) {
   input.weights = draws.uniforms(kRows, 0.5, 1.5);
   input.terms = terms_of_every_kind(kRows, x, draws);
   input.reml = reml;
+  input.joint = joint;
   Model model(std::move(input));
   const Vector point = ordinary_point(model, 0.0);
-  return {reml ? "Poisson, REML" : "Poisson", std::move(model), point};
+  return {reml ? "Poisson, REML" : joint ? "Poisson, joint mode" : "Poisson", std::move(model), point};
 }
 
 /// Random effects in the mean and in the zero inflation.
-Subject zero_inflated_nbinom2() {
+Subject zero_inflated_nbinom2(bool joint = false) {
   Draws draws(7);
   const Vector x = draws.uniforms(kRows);
   ModelInput input;
@@ -92,13 +93,21 @@ Subject zero_inflated_nbinom2() {
   const std::vector<int> levels = random_levels(kRows, 12, draws);
   input.terms = {slope_term(levels, 12, intercept_and_slope(x)), intercept_term(random_levels(kRows, 6, draws), 6),
                  intercept_term(levels, 12, 2)};
+  input.joint = joint;
   Model model(std::move(input));
   const Vector point = ordinary_point(model, -0.8);
-  return {"zero-inflated nbinom2 with random effects in both predictors", std::move(model), point};
+  const std::string name = "zero-inflated nbinom2 with random effects in both predictors";
+  return {joint ? name + ", joint mode" : name, std::move(model), point};
 }
 
 std::vector<Subject> subjects() {
-  return {gaussian(false), gaussian(true), poisson(false), poisson(true), zero_inflated_nbinom2()};
+  return {gaussian(false),
+          gaussian(true),
+          poisson(false),
+          poisson(true),
+          poisson(false, true),
+          zero_inflated_nbinom2(),
+          zero_inflated_nbinom2(true)};
 }
 
 Vector moved(const Vector& point, Index p, double shift) {
@@ -195,10 +204,40 @@ void approximate_hessian_is_positive(const Subject& subject) {
   for (std::size_t t = 0; t < effects.size(); ++t)
     if (subject.model.terms()[t].predictor == 0) random += dense_design(subject.model.terms()[t]) * effects[t];
   const LinearPredictor& mean = subject.model.predictors()[0];
-  const Vector beta = subject.model.reml() ? laplace.border_coefficients() : Vector(subject.point.head(2));
+  const Vector beta = subject.model.mean_in_mode() ? laplace.border_coefficients() : Vector(subject.point.head(2));
   Vector fixed = mean.matrix * beta;
   if (mean.offset.size() > 0) fixed += mean.offset;
   check_near_matrix(eta.col(0), Vector(fixed + random), 1e-11, "eta = offset + X beta + Z b");
+}
+
+/// The joint value is Laplace's at the coefficients of the joint mode, where the penalised likelihood is stationary.
+void test_joint_mode() {
+  run("a joint mode's value is that of the Laplace approximation at its coefficients", [] {
+    const Subject joint = zero_inflated_nbinom2(true), outer = zero_inflated_nbinom2();
+    LaplaceObjective found = objective(joint.model);
+    const double value = found.precise_value(joint.point);
+    Vector point(outer.point.size());
+    point << found.border_coefficients(), joint.point;
+    LaplaceObjective laplace = objective(outer.model);
+    check_near(laplace.precise_value(point), value, 1e-12, 0.0, "value");
+    check_near_matrix(laplace.linear_predictors(), found.linear_predictors(), 1e-9, "linear predictors");
+  });
+  run("coefficients are not both integrated out and found with the mode",
+      [] { check(throws<std::invalid_argument>([] { poisson(true, true); }), "REML of a joint mode"); });
+}
+
+/// The rows' scores add up to the gradient in the coefficients that are parameters.
+void row_scores_add_up(const Subject& subject) {
+  LaplaceObjective laplace = objective(subject.model);
+  laplace.precise_value(subject.point);
+  const Vector gradient = laplace.gradient();
+  for (std::size_t k = 0; k < subject.model.predictors().size(); ++k) {
+    const Index at = laplace.coefficient_offset(k);
+    const Matrix& x = subject.model.predictors()[k].matrix;
+    if (at >= 0)
+      check_near_matrix(Vector(x.transpose() * laplace.row_score().col(static_cast<Index>(k))),
+                        Vector(gradient.segment(at, x.cols())), 1e-12, "predictor " + std::to_string(k));
+  }
 }
 
 void test_zero_scales() {
@@ -232,6 +271,9 @@ int main() {
   for_every_subject("the mode moves as its derivative says", mode_moves);
   for_every_subject("the value does not depend on the start of the inner search", warm_starts_do_not_matter);
   for_every_subject("Hessian for a first step, and linear predictors", approximate_hessian_is_positive);
+  for (const Subject& subject : {gaussian(false), gaussian(true), poisson(false), zero_inflated_nbinom2()})
+    run(subject.name + ": scores of rows add up to the gradient", [&] { row_scores_add_up(subject); });
+  test_joint_mode();
   test_zero_scales();
   return finish();
 }

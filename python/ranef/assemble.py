@@ -19,12 +19,14 @@ COMPONENTS = ("cond", "zi", "disp")
 COMPONENT_TITLES = {"cond": "Conditional", "zi": "Zero-inflation", "disp": "Dispersion"}
 
 
-def core_model(design: Design, family: Family, reml: bool, pairs: Collection[int] = ()) -> _core.Model:
+def core_model(
+    design: Design, family: Family, reml: bool, pairs: Collection[int] = (), joint: bool = False
+) -> _core.Model:
     """The core's model of `design`.
 
     `pairs` are terms of two correlated effects of which one parameter is to be held alone: for the core they are
     compound-symmetric, which for two effects is the same family of covariances, written as standard deviations and
-    correlation instead of a Cholesky factor.
+    correlation instead of a Cholesky factor. `joint`: the mean's coefficients are found with the random effects' mode.
     """
     return _core.Model(
         family.likelihood(has_component(design, "zi")),
@@ -37,6 +39,7 @@ def core_model(design: Design, family: Family, reml: bool, pairs: Collection[int
         trials=design.response.trials,
         weights=likelihood_weights(design),
         reml=reml,
+        joint=joint,
         kernels=_lapack.kernels(),
     )
 

@@ -82,6 +82,11 @@ class FitState:
         return self.model.specification.reml
 
     @property
+    def method(self) -> str:
+        """``"laplace"``, or ``"pql"`` where the coefficients of the mean belong to the random effects' mode."""
+        return self.model.specification.method
+
+    @property
     def loglik(self) -> float:
         """Log-likelihood with all constants; the REML criterion where `reml`."""
         return self.estimate.loglik
@@ -147,7 +152,7 @@ class FitState:
 
     @cached_property
     def outside_count(self) -> int:
-        """How many fixed effects the criterion has no parameter for: those that REML integrates out."""
+        """How many fixed effects are no parameters of the criterion: REML integrates them out, a joint mode has them."""
         inside = any(p.kind == "beta" and p.owner == 0 for p in self.model.parameter_info)
         return 0 if inside else len(self.design.predictors[0].fixed.names)
 
@@ -158,7 +163,7 @@ class FitState:
 
     @cached_property
     def parameter_info(self) -> tuple[Parameter, ...]:
-        """What each parameter is: the fixed effects that REML integrates out, then the model's parameters."""
+        """What each parameter is: the fixed effects outside the criterion's parameters, then those."""
         outside = coefficient_parameters(0, self.design, self.family) if self.outside_count else ()
         return outside + self.model.parameter_info
 
@@ -224,10 +229,11 @@ class FitState:
         """Covariance of some of the fixed effects, all components one after the other.
 
         The fit's own where it has one. REML's is given the variance parameters, as lme4's, for a profiled gaussian
-        model (which leaves that of log sigma open); for other models their uncertainty is counted.
+        model (which leaves that of log sigma open); for other models their uncertainty is counted. A joint mode's is
+        given the variance parameters, as lme4's.
         """
         own = self.estimate.beta_vcov
-        given_only = self.outside_count > 0 and bool(np.isfinite(own).all())
+        given_only = self.reml and self.outside_count > 0 and bool(np.isfinite(own).all())
         if np.isfinite(own[places, places]).all() and not given_only:
             return own[places, places]
         all_of_it = self.parameter_vcov[np.ix_(self.beta_places, self.beta_places)]

@@ -80,6 +80,7 @@ class SavedSpecification:
     reml: bool
     fixed: dict[str, float] | None
     control: Control
+    method: str = "laplace"
 
 
 _CLASSES: dict[str, type] = {
@@ -109,6 +110,7 @@ def save(fit: Fit, path: str | os.PathLike[str]) -> None:
             SavedSpecification(
                 specification.formula, fit.family.name, fit.family.link, specification.ziformula,
                 specification.dispformula, specification.reml, dict(specification.fixed or {}), specification.control,
+                specification.method,
             )
         ),
         "design": encoder.encode(without_rows(fit.design)),
@@ -218,6 +220,7 @@ def load(path: str | os.PathLike[str]) -> Fit:
         ziformula=saved.ziformula,
         dispformula=saved.dispformula,
         reml=saved.reml,
+        method=saved.method,
         fixed=saved.fixed or None,
         control=saved.control,
     )

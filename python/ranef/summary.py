@@ -83,7 +83,7 @@ def _heading(fit: Fit) -> str:
     specification = fit.model.specification
     method = "REML" if fit.reml else "maximum likelihood"
     if fit.design.terms and not (fit.family.name == "gaussian" and not has_component(fit.design, "zi")):
-        method += " (Laplace approximation)"
+        method += f" ({_approximation(fit)})"
     lines = [
         ("Family:", f"{fit.family.name} ({fit.family.link})"),
         ("Formula:", fit.formula),
@@ -92,6 +92,10 @@ def _heading(fit: Fit) -> str:
         ("Estimated by:", method),
     ]
     return "\n".join(f"{label:<16}{text}" for label, text in lines if text)
+
+
+def _approximation(fit: Fit) -> str:
+    return "PQL-type joint mode, nAGQ = 0" if fit.model.has_joint_mode else "Laplace approximation"
 
 
 def _criteria(fit: Fit) -> str:

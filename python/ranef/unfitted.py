@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ranef import _core
-from ranef.assemble import core_model, observations
+from ranef.assemble import core_model, has_component, observations
 from ranef.control import Control
 from ranef.design.build import NaAction
 from ranef.design.design import Design
@@ -41,6 +41,7 @@ class Specification:
     weights: Any = field(default=None, repr=False)
     offset: Any = field(default=None, repr=False)
     reml: bool = False
+    method: str = "laplace"
     contrasts: Mapping[str, Any] | None = None
     na_action: NaAction = "drop"
     start: Values | None = None
@@ -79,6 +80,18 @@ class Model:
         """Family and link."""
         return self.specification.family
 
+    @property
+    def has_joint_mode(self) -> bool:
+        """Whether the mean's coefficients are found with the random effects' mode (``method="pql"``).
+
+        Not where that changes nothing, and the fit is the ordinary one: without random effects, and for a gaussian
+        response with identity link, for which the determinant of the random effects does not depend on the mean.
+        """
+        exact = (
+            self.family.name == "gaussian" and self.family.link == "identity" and not has_component(self.design, "zi")
+        )
+        return self.specification.method == "pql" and bool(self.design.terms) and not exact
+
     @cached_property
     def core(self) -> _core.Model:
         """The compiled model.
@@ -94,7 +107,8 @@ class Model:
                 "simulate, refit, update) is available from ranef.fit or a pickled fit"
             )
         fixed = self.specification.fixed or {}
-        return core_model(self.design, self.family, self.specification.reml, partly_held_pairs(self.design, fixed))
+        pairs = partly_held_pairs(self.design, fixed)
+        return core_model(self.design, self.family, self.specification.reml, pairs, self.has_joint_mode)
 
     @cached_property
     def parameter_info(self) -> tuple[Parameter, ...]:

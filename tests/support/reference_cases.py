@@ -80,6 +80,7 @@ class ReferenceCase:
             "weights": weights,
             "offset": raw["offset"],
             "reml": raw["reml"],
+            "method": "pql" if raw["n_agq"] == 0 else "laplace",
         }
 
     def alternative_arguments(self) -> dict[str, Any] | None:

@@ -18,6 +18,10 @@ namespace ranef {
 /// Per term, (levels x q x q) row by row: covariance of a level's effects, for the user's columns.
 std::vector<Vector> conditional_covariance(const Model& model, Layouts& layouts, const FitReport& fit);
 
+/// (n x K): derivatives of the log-likelihood in the fixed part of every row's linear predictors. X_k' times column k
+/// is the score of predictor k's coefficients, and rows of one independent cluster sum to that cluster's share of it.
+Matrix row_scores(const Model& model, Layouts& layouts, const FitReport& fit);
+
 /// One random term of new rows; basis and column as in RandomTermInput. Levels: -1 leaves the term out, -2 is new.
 struct NewTerm {
   bool included = false;

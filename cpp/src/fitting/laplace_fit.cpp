@@ -89,19 +89,22 @@ Matrix coefficient_covariance(const Model& model, const ParameterMap& map, Lapla
                               const AffineSpace& space, const Certificate& certificate, const Vector& units,
                               const Vector& point) {
   const double open = std::numeric_limits<double>::quiet_NaN();
-  const Index total = total_columns(model), outside = model.reml() ? model.predictors()[0].columns() : 0;
+  const Index total = total_columns(model), outside = model.mean_in_mode() ? model.predictors()[0].columns() : 0;
   if (!certificate.ok || !certificate.positive) return Matrix::Constant(total, total, open);
   const Matrix parameters = space.directions * certificate.covariance * space.directions.transpose();
   Matrix covariance = Matrix::Zero(total, total);
   covariance.bottomRightCorner(total - outside, total - outside) =
       parameters.topLeftCorner(total - outside, total - outside);
   if (outside > 0) {
-    // The integrated coefficients: their variance given the rest, and how they move with the rest.
+    covariance.topLeftCorner(outside, outside) = objective.border_covariance();
+  }
+  if (model.reml()) {
+    // Integrated coefficients: beside their variance given the rest, how they move with the rest. Those of a joint mode
+    // are reported given the rest, as lme4's.
     Matrix movement(outside, space.directions.cols());
     for (Index j = 0; j < movement.cols(); ++j)
       movement.col(j) = objective.mode_derivative(space.directions.col(j)).tail(outside);
-    covariance.topLeftCorner(outside, outside) =
-        objective.border_covariance() + movement * certificate.covariance * movement.transpose();
+    covariance.topLeftCorner(outside, outside) += movement * certificate.covariance * movement.transpose();
   }
   Matrix to_user = Matrix::Zero(total, total);
   Index at = 0;

@@ -61,7 +61,10 @@ std::vector<int> independent_columns(const ConstMatrixRef& matrix, double tolera
   return kept;
 }
 
-Model::Model(ModelInput input) : likelihood_(std::move(input.likelihood)), kernels_(input.kernels), reml_(input.reml) {
+Model::Model(ModelInput input)
+    : likelihood_(std::move(input.likelihood)), kernels_(input.kernels), reml_(input.reml), joint_(input.joint) {
+  if (reml_ && joint_)
+    throw std::invalid_argument("coefficients are either integrated out (REML) or found with the mode, not both");
   if (static_cast<int>(input.predictors.size()) != likelihood_->predictor_count())
     throw std::invalid_argument("the likelihood has " + std::to_string(likelihood_->predictor_count()) +
                                 " linear predictors, but " + std::to_string(input.predictors.size()) + " were given");
@@ -73,7 +76,7 @@ Model::Model(ModelInput input) : likelihood_(std::move(input.likelihood)), kerne
     design->terms.push_back(
         make_random_term(std::move(input.terms[t]), !input.keep_basis.empty() && input.keep_basis[t]));
   }
-  profiled_ = likelihood_->is_least_squares() && constant_dispersion && mean_only;
+  profiled_ = likelihood_->is_least_squares() && constant_dispersion && mean_only && !joint_;
   for (PredictorInput& predictor : input.predictors) design->predictors.push_back(orthogonalise(std::move(predictor)));
   design->trials = std::move(input.trials);
   design->weights = std::move(input.weights);

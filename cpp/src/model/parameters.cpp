@@ -6,9 +6,9 @@ namespace ranef {
 
 ParameterMap::ParameterMap(const Model& model) : model_(&model) {
   for (std::size_t k = 0; k < model.predictors().size(); ++k) {
-    const bool integrated = k == 0 && model.reml();
-    coefficient_offset_.push_back(integrated ? -1 : size_);
-    if (integrated) continue;
+    const bool in_mode = k == 0 && model.mean_in_mode();
+    coefficient_offset_.push_back(in_mode ? -1 : size_);
+    if (in_mode) continue;
     for (int j = 0; j < model.predictors()[k].columns(); ++j)
       parameters_.push_back({Parameter::Kind::coefficient, static_cast<int>(k), j, -1});
     size_ += model.predictors()[k].columns();

@@ -33,15 +33,16 @@ LaplaceObjective::LaplaceObjective(const Model& model, std::shared_ptr<const Cro
       active_(model.active()),
       active_count_(active_ == Active::mean_only ? 1 : model.likelihood().predictor_count()),
       border_(layout_->border()),
+      determinant_border_(model.joint() ? 0 : border_),
       products_(model.terms(), *layout_),
       posterior_(model.terms(), *layout_),
       system_(model.terms(), *layout_, model.kernels()),
       effects_(zero_effects(model.terms())),
       effect_gradient_(zero_effects(model.terms())) {
   for (std::size_t k = 0; k < model.predictors().size(); ++k) {
-    const bool integrated = k == 0 && model.reml();
-    coefficient_offset_.push_back(integrated ? -1 : theta_first_);
-    if (!integrated) theta_first_ += model.predictors()[k].columns();
+    const bool in_mode = k == 0 && model.mean_in_mode();
+    coefficient_offset_.push_back(in_mode ? -1 : theta_first_);
+    if (!in_mode) theta_first_ += model.predictors()[k].columns();
   }
   if (border_ > 0) border_rows_ = model.predictors()[0].matrix;
   reset_mode();
@@ -212,7 +213,7 @@ double LaplaceObjective::value_at(const Vector& point, double tolerance) {
   }
   set_fixed_part(point);
   if (!find_mode(tolerance)) return kNoValue;
-  double value = at_mode_ + model_->constant() + 0.5 * system_.cholesky().log_determinant(border_) -
+  double value = at_mode_ + model_->constant() + 0.5 * system_.cholesky().log_determinant(determinant_border_) -
                  0.5 * system_.log_determinant_precision();
   if (model_->reml()) value -= 0.5 * border_ * kLog2Pi + log_volume(model_->predictors()[0]);
   if (std::isfinite(value)) return value;

@@ -69,8 +69,8 @@ Matrix LaplaceObjective::product(const Vector& coordinates) const {
 
 Vector LaplaceObjective::gradient() {
   const auto& terms = model_->terms();
-  system_.invert(border_);
-  system_.posterior_blocks(border_, posterior_);
+  system_.invert(determinant_border_);
+  system_.posterior_blocks(determinant_border_, posterior_);
   sweep_third_order();
 
   Vector adjoint = transpose_product(row_contraction_);
@@ -78,7 +78,7 @@ Vector LaplaceObjective::gradient() {
   system_.cholesky().solve(adjoint.data(), border_);
   adjoint_norm_ = std::sqrt(std::max(0.0, adjoint.dot(log_determinant_gradient)));
   // r_k = l'_k + t_k - sum_b W_kb (J a)_b
-  Matrix r = row_gradient_ + row_contraction_;
+  Matrix& r = row_score_ = row_gradient_ + row_contraction_;
   const Matrix ja = product(adjoint);
   for (Index k = 0; k < r.cols(); ++k)
     for (int b = 0; b < active_count_; ++b)
@@ -102,7 +102,7 @@ Vector LaplaceObjective::gradient() {
                      outer_sum(with_gradient, adjoint, layout_->coordinate(static_cast<int>(t)), terms[t].width));
   }
   out.tail(system_.theta_size()) =
-      system_.theta_gradient(products_, std::move(direct), mode_.data(), adjoint.data(), 1.0, border_);
+      system_.theta_gradient(products_, std::move(direct), mode_.data(), adjoint.data(), 1.0, determinant_border_);
   departure_ = {point_, mode_, {}, {}, true};
   return out;
 }

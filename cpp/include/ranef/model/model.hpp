@@ -36,6 +36,7 @@ struct ModelInput {
   std::vector<RandomTermInput> terms;
   std::vector<bool> keep_basis;  ///< per term: leave the user's columns as they are; empty: none
   bool reml = false;
+  bool joint = false;  ///< the mean's coefficients are found with the mode (lme4's nAGQ = 0); not with `reml`
   DenseKernels kernels;
 };
 
@@ -48,6 +49,9 @@ class Model {
 
   Index rows() const { return response_.size(); }
   bool reml() const { return reml_; }
+  bool joint() const { return joint_; }
+  /// The mean's coefficients are coordinates of the mode, not free parameters.
+  bool mean_in_mode() const { return reml_ || joint_; }
   const Likelihood& likelihood() const { return *likelihood_; }
   const DenseKernels& kernels() const { return kernels_; }
   const std::vector<LinearPredictor>& predictors() const { return design_->predictors; }
@@ -83,6 +87,7 @@ class Model {
   Matrix prepared_;
   double constant_ = 0.0;
   bool reml_ = false;
+  bool joint_ = false;
   bool profiled_ = false;
 };
 

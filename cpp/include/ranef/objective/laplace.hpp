@@ -5,7 +5,9 @@
 //     L     = g(v^) + 1/2 log|H| - 1/2 log|Q|
 //
 // Free parameters: the fixed effects of every linear predictor (of the model's orthogonal columns), then theta. Under
-// REML the mean's fixed effects join v as border coordinates with a flat prior, and leave the free parameters.
+// REML the mean's fixed effects join v as border coordinates with a flat prior, and leave the free parameters. A joint
+// model's (lme4's nAGQ = 0; Breslow and Clayton 1993's penalised quasi-likelihood is its ancestor) do the same, but H
+// in the determinant stays that of the random effects: fixed effects are maximised over, not integrated out.
 //
 // The gradient needs one pass over the rows for third derivatives, one solve and the selected inverse:
 //
@@ -56,7 +58,9 @@ class LaplaceObjective final : public Objective {
   Matrix linear_predictors();
   const ScaledSystem& system() const { return system_; }
   ScaledSystem& system() { return system_; }
-  /// The border's block of H^-1: covariance of integrated fixed effects.
+  /// r of the last gradient (n x K): derivatives of L in the linear predictors' fixed parts, row by row.
+  const Matrix& row_score() const { return row_score_; }
+  /// The border's block of H^-1: covariance of the fixed effects in the mode, given theta.
   Matrix border_covariance();
   const CrossProducts& products() const { return products_; }
   const CrossProductLayout& layout() const { return *layout_; }
@@ -90,6 +94,7 @@ class LaplaceObjective final : public Objective {
   Active active_;
   int active_count_;
   int border_;
+  int determinant_border_;  ///< border coordinates that are integrated out
   std::vector<Index> coefficient_offset_;
   Index theta_first_ = 0;
 
@@ -115,7 +120,7 @@ class LaplaceObjective final : public Objective {
   std::string failure_;
 
   // Rows, from the third-order sweep at the mode.
-  Matrix row_gradient_, row_hessian_, row_contraction_;
+  Matrix row_gradient_, row_hessian_, row_contraction_, row_score_;
   Matrix scratch_eta_, scratch_gradient_, scratch_hessian_;
 };
 
