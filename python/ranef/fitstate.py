@@ -152,7 +152,7 @@ class FitState:
 
     @cached_property
     def outside_count(self) -> int:
-        """How many fixed effects are no parameters of the criterion: REML integrates them out, a joint mode has them."""
+        """How many fixed effects are no parameters of the criterion: REML's, and those of a joint mode."""
         inside = any(p.kind == "beta" and p.owner == 0 for p in self.model.parameter_info)
         return 0 if inside else len(self.design.predictors[0].fixed.names)
 

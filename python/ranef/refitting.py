@@ -117,10 +117,10 @@ def at(fit: Fit, values: Values) -> Fit:
 
 
 def model_without_reml(model: Model) -> Model:
-    """The same model with the likelihood for its criterion."""
+    """The same model by Laplace's approximation of the likelihood: all coefficients are parameters."""
     from ranef.unfitted import Model as ModelClass
 
-    return ModelClass(dataclasses.replace(model.specification, reml=False, start=None), model.design)
+    return ModelClass(dataclasses.replace(model.specification, reml=False, method="laplace", start=None), model.design)
 
 
 def evaluate_at(fit: FitState, values: Floats) -> _core.FitResult:

@@ -10,13 +10,28 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from ranef import diagnose, intervals, persist, predict, refitting, residuals, simulate, summary, tables
+from ranef import (
+    diagnose,
+    intervals,
+    persist,
+    predict,
+    refitting,
+    residuals,
+    simulate,
+    summary,
+    tables,
+    variance_explained,
+    variance_partition,
+)
 from ranef.fitstate import FitState
 from ranef.inference import derived
+from ranef.inference.derived import Method
+from ranef.observation_variance import VarianceMethod
 from ranef.parameters import Values
 from ranef.plots import caterpillar, correlations, effects, lines, shrinkage
 from ranef.predict import PredictionType
 from ranef.varcorr import VarCorr
+from ranef.variance_components import Reference
 
 
 class Fit(FitState):
@@ -110,6 +125,107 @@ class Fit(FitState):
         """Standard deviations and correlations of the random effects."""
         has_residual = self.family.dispersion_name() == "sigma" and np.isfinite(self.sigma)
         return VarCorr(self.covariance_blocks, self.sigma if has_residual else None)
+
+    def icc(
+        self,
+        by_group: bool = False,
+        at: Mapping[str, Any] | None = None,
+        *,
+        method: VarianceMethod | None = None,
+        reference: Reference = "null",
+        interval: Method | None = None,
+        level: float = 0.95,
+        n: int = 1000,
+        seed: int | None = None,
+    ) -> variance_explained.Icc:
+        """Intraclass correlation: the share of the grouping factors in the variance of the conditional model.
+
+        Parameters
+        ----------
+        by_group : one row a grouping factor instead of all together
+        at : values of covariates with random slopes, such as ``{"Days": [0, 5, 9]}``: the correlation of two
+            observations of a group that both have these values, one row a combination
+        method : variance of one observation on the link scale: ``"theoretical"``, ``"delta"``, ``"lognormal"`` or
+            ``"trigamma"``; None: theoretical for trials with logit, probit or cloglog link, lognormal for log links,
+            else delta. A gaussian response with identity link has its residual variance.
+        reference : mean at which that variance is taken, where it needs one: ``"null"`` (of the null model, averaged
+            over its random effects), ``"null-intercept"`` (the same without averaging), ``"response"`` or a number
+        interval : None, ``"wald"``, ``"profile"`` or ``"boot"``; on the logit scale, mapped back
+        level : probability of the interval
+        n, seed : samples of the bootstrap and the seed of its random numbers
+
+        Returns
+        -------
+        Icc, which prints with its definition; ``adjusted`` r / (r + e), ``unadjusted`` r / (f + r + e), `to_frame`
+
+        Raises
+        ------
+        FamilyError
+            For a method that the family and link do not have.
+        DataError
+            Without a random term in the conditional model; for a name in `at` that has no random slope.
+
+        Notes
+        -----
+        f, r, e are the variances of fixed effects, random effects and one observation (Nakagawa, Johnson and Schielzeth
+        2017); r is the mean of z' Sigma z over the rows (Johnson 2014).
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("cover ~ shore + (1 | pond)", ranef.demo_data())
+        >>> icc = fit.icc()
+        >>> bool(0 <= icc.unadjusted <= icc.adjusted < 1)
+        True
+        """
+        asked = variance_explained.Interval(interval, level, n, seed)
+        return variance_explained.icc(self, by_group, at, method, reference, asked)
+
+    def r2(
+        self,
+        *,
+        method: VarianceMethod | None = None,
+        reference: Reference = "null",
+        interval: Method | None = None,
+        level: float = 0.95,
+        n: int = 1000,
+        seed: int | None = None,
+    ) -> variance_explained.RSquared:
+        """Marginal and conditional R2: the share of the fixed effects, and of fixed and random effects; see `icc`.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ shore + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> r2 = fit.r2()
+        >>> bool(0 < r2.marginal < r2.conditional < 1)
+        True
+        """
+        return variance_explained.r2(self, method, reference, variance_explained.Interval(interval, level, n, seed))
+
+    def variance_partition(
+        self,
+        *,
+        method: VarianceMethod | None = None,
+        reference: Reference = "null",
+        interval: Method | None = None,
+        level: float = 0.95,
+        n: int = 1000,
+        seed: int | None = None,
+    ) -> variance_partition.VariancePartition:
+        """Variances of fixed effects, random terms and one observation, with shares and CV^2; arguments as for `icc`.
+
+        An interval, where asked for, is that of the shares.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ shore + (1 | pond)", ranef.demo_data(), family="nbinom2")
+        >>> list(fit.variance_partition().to_frame()["component"])
+        ['fixed', 'random', 'observation', 'total']
+        """
+        asked = variance_explained.Interval(interval, level, n, seed)
+        return variance_partition.variance_partition(self, method, reference, asked)
 
     def confint(
         self, method: str = "wald", parm: str | Sequence[str] | None = None, level: float = 0.95
