@@ -262,7 +262,9 @@ def averaged_mean(family: Family, eta: float, spread: float) -> float:
     """E g^-1(eta + spread z), z standard normal; g^-1(eta) for the inverse link, whose average does not exist."""
     if family.link == "log":
         return float(np.exp(eta + spread**2 / 2.0))
-    if spread == 0.0 or family.link == "inverse":
+    if family.link == "sqrt":
+        return eta**2 + spread**2
+    if spread == 0.0 or family.link in ("identity", "inverse"):
         return float(family.inverse_link(np.array([eta]))[0])
     nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
     return float(weights @ family.inverse_link(eta + spread * nodes) / weights.sum())
