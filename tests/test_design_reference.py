@@ -13,7 +13,8 @@ from ranef.design.design import Design, RandomDesign
 
 def case_design(case: ReferenceCase, arguments: dict[str, Any] | None = None) -> Design:
     given = dict(case.arguments() if arguments is None else arguments)
-    given.pop("reml", None)
+    for criterion in ("reml", "method"):
+        given.pop(criterion, None)
     return build_design(given.pop("formula"), given.pop("data"), **given)
 
 
