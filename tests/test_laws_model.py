@@ -108,7 +108,7 @@ def test_profiled_optimum_is_the_optimum_of_the_general_objective(structure: str
 
 def test_loglik_of_a_fit_is_the_objective_at_its_estimates() -> None:
     for family, extra in (("gaussian", {}), ("poisson", {}), ("gamma", {"dispformula": "~ x"})):
-        simulated = simulate(family)
+        simulated = simulate(family, seed=8)
         model = simulated.model(formula="y ~ x + (x | g)", **dict[str, Any](extra))
         fit = model.fit()
         assert model.loglik(fit.parameters()["estimate"]) == pytest.approx(fit.loglik, rel=0, abs=1e-7)

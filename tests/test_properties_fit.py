@@ -21,7 +21,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "gamma": {"formula": "y ~ x + (1 | g) + (1 | h)", "family": "gamma(log)"},
 }
 SIMULATED = {
-    name: simulate(name if name != "zero_inflated" else "poisson", link="log" if name == "gamma" else None, seed=3,
+    name: simulate(name if name != "zero_inflated" else "poisson", link="log" if name == "gamma" else None, seed=8,
                    zero_inflated=name == "zero_inflated").arguments["data"]
     for name in MODELS
 }  # fmt: skip

@@ -1,5 +1,6 @@
 // The registry of families, links, and likelihoods on arrays.
 
+#include <pybind11/eigen.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -7,7 +8,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -15,6 +15,7 @@
 
 #include "ranef/family/registry.hpp"
 #include "ranef/link/link.hpp"
+#include "ranef/simulated_ranks.hpp"
 
 namespace py = pybind11;
 
@@ -157,8 +158,39 @@ Floats simulate(const Likelihood& likelihood, const std::vector<Floats>& eta, st
                 const OptionalFloats& trials) {
   const RowBlock block = block_of(likelihood, eta, trials);
   Floats out(block.size);
-  std::mt19937_64 rng(seed);
+  ranef::Rng rng(seed);
   likelihood.simulate(block, rng, out.mutable_data());
+  return out;
+}
+
+/// Per row (n): draws below and equal to y; per draw: sums of residuals about the centre and of their squares, zeros.
+py::dict simulated_ranks(const Likelihood& likelihood, const Floats& y, const std::vector<Floats>& eta,
+                         const Floats& centre, Index draws, std::uint64_t seed, const OptionalFloats& trials) {
+  const RowBlock block = block_of(likelihood, eta, trials, &y);
+  check_length("centre", centre, block.size);
+  const double* const centres = centre.data();
+  const ranef::SimulatedRanks ranks = [&] {
+    const py::gil_scoped_release release;  // the arrays are held by the caller, nothing of Python's is touched
+    return ranef::simulated_ranks(likelihood, block, centres, draws, seed);
+  }();
+  py::dict out;
+  out["less"] = ranks.less;
+  out["equal"] = ranks.equal;
+  out["sum"] = ranks.sum;
+  out["sum_of_squares"] = ranks.sum_of_squares;
+  out["zeros"] = ranks.zeros;
+  return out;
+}
+
+/// The draws (n x draws) that `simulated_ranks` counts.
+py::array_t<double> simulated_draws(const Likelihood& likelihood, const std::vector<Floats>& eta, Index draws,
+                                    std::uint64_t seed, const OptionalFloats& trials) {
+  const RowBlock block = block_of(likelihood, eta, trials);
+  if (draws < 1) throw std::invalid_argument("draws must be at least 1, got " + std::to_string(draws));
+  py::array_t<double> out({py::ssize_t(block.size), py::ssize_t(draws)});
+  double* const values = out.mutable_data();
+  const py::gil_scoped_release release;  // as above
+  ranef::simulated_draws(likelihood, block, draws, seed, values);
   return out;
 }
 
@@ -201,7 +233,11 @@ void bind_family(py::module_& m) {
       .def("moments", &moments, py::arg("eta"), py::arg("trials") = py::none())
       .def("mean_gradient", &mean_gradient, py::arg("eta"), py::arg("trials") = py::none())
       .def("deviance", &deviance, py::arg("y"), py::arg("eta"), py::arg("trials") = py::none())
-      .def("simulate", &simulate, py::arg("eta"), py::arg("seed"), py::arg("trials") = py::none());
+      .def("simulate", &simulate, py::arg("eta"), py::arg("seed"), py::arg("trials") = py::none())
+      .def("simulated_ranks", &simulated_ranks, py::arg("y"), py::arg("eta"), py::arg("centre"), py::arg("draws"),
+           py::arg("seed"), py::arg("trials") = py::none())
+      .def("simulated_draws", &simulated_draws, py::arg("eta"), py::arg("draws"), py::arg("seed"),
+           py::arg("trials") = py::none());
 
   m.def(
       "link_inverse", [](int link, const Floats& eta) { return elementwise(ranef::link_inverse, link, eta); },

@@ -1,7 +1,6 @@
 // Limits and special cases that tie the families together, and the registry's own rules.
 
 #include <cmath>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -136,7 +135,7 @@ void test_missing_predictors() {
   run("a missing predictor gives a missing draw and an infinite value, in finite time", [] {
     for (const Subject& subject : subjects()) {
       const Rows row = subject.row(subject.responses().back(), NAN, 0.3, -40.0);
-      std::mt19937_64 rng(3);
+      Rng rng(3);
       double y = 0.0;
       subject.likelihood->simulate(row.block(), rng, &y);
       if (!subject.truncated) check(std::isnan(y), subject.name() + ": draw");

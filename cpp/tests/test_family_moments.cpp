@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <functional>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -115,7 +114,7 @@ void mean_gradient_matches(const Subject& subject) {
 /// 20,000 draws: the mean within 5 of its standard errors, the variance within 5 of its own.
 void simulation_agrees_at(const Subject& subject, double mean_predictor, double dispersion) {
   constexpr int draws = 20000;
-  std::mt19937_64 rng(20240501);
+  Rng rng(20240501);
   const Rows row = subject.row(subject.responses().back(), mean_predictor, dispersion, -0.7);
   const Moments expected = stated(subject, row);
   double sum = 0.0, square_sum = 0.0, fourth = 0.0;
@@ -141,7 +140,7 @@ void simulation_agrees(const Subject& subject) {
 
 /// Draws at the ends of the parameters stay in the support.
 void draws_stay_in_the_support(const Subject& subject) {
-  std::mt19937_64 rng(7);
+  Rng rng(7);
   const bool unbounded = subject.link == Link::log && !subject.is_proportion();
   for (const double mean : unbounded ? std::vector<double>{-27.0, 13.0} : subject.mean_predictors()) {
     for (const double dispersion : {-18.0, 18.0}) {

@@ -52,6 +52,19 @@ class Likelihood(metaclass=_Bound):
     def mean_gradient(self, eta: list[_Floats], trials: _Floats | None = None) -> tuple[_Floats, _Floats]: ...
     def deviance(self, y: _Floats, eta: list[_Floats], trials: _Floats | None = None) -> _Floats: ...
     def simulate(self, eta: list[_Floats], seed: int, trials: _Floats | None = None) -> _Floats: ...
+    def simulated_ranks(
+        self,
+        y: _Floats,
+        eta: list[_Floats],
+        centre: _Floats,
+        draws: int,
+        seed: int,
+        trials: _Floats | None = None,
+    ) -> dict[str, _Floats]:
+        """Counts of `draws` simulated responses. Per row (n): `less` and `equal` to y; per draw: `sum` and
+        `sum_of_squares` of draw - centre over the rows, `zeros`."""
+    def simulated_draws(self, eta: list[_Floats], draws: int, seed: int, trials: _Floats | None = None) -> _Floats:
+        """The (n, draws) responses that `simulated_ranks` counts."""
 
 def link_inverse(link: int, eta: _Floats) -> _Floats: ...
 def link_inverse_derivative(link: int, eta: _Floats) -> _Floats: ...

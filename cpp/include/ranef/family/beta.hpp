@@ -11,8 +11,8 @@
 //
 // Reference: Ferrari & Cribari-Neto (2004), Journal of Applied Statistics 31, 799.
 
-#include "ranef/family/draw.hpp"
 #include "ranef/family/family.hpp"
+#include "ranef/random/gamma.hpp"
 #include "ranef/special/stirling_error_exp.hpp"
 
 namespace ranef {

@@ -10,6 +10,7 @@
 // Reference: Morris (1997), American Naturalist 150, 299 (this parameterisation).
 
 #include "ranef/family/binomial.hpp"
+#include "ranef/random/gamma.hpp"
 #include "ranef/special/rising_ratio_table.hpp"
 
 namespace ranef {

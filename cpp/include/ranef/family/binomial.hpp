@@ -5,8 +5,8 @@
 //
 // Reference: McCullagh & Nelder (1989), Generalized Linear Models, 4.2.
 
-#include "ranef/family/draw.hpp"
 #include "ranef/family/family.hpp"
+#include "ranef/random/counts.hpp"
 #include "ranef/special/lgamma.hpp"
 
 namespace ranef {

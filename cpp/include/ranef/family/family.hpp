@@ -28,15 +28,13 @@
 // On a trial step gone wrong (a negative mean) let infinities and NaN through, the caller turns them into +inf.
 
 #include <cmath>
-#include <random>
 
 #include "ranef/ad/jet_math.hpp"
 #include "ranef/family/info.hpp"
 #include "ranef/link/mean.hpp"
+#include "ranef/random/generator.hpp"
 
 namespace ranef {
-
-using Rng = std::mt19937_64;
 
 /// The data of one row; `kept` are the columns that the family prepared from it.
 struct Observation {

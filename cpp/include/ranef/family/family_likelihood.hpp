@@ -95,12 +95,15 @@ class FamilyLikelihood final : public Likelihood {
     });
   }
 
-  void simulate(const RowBlock& block, std::mt19937_64& rng, double* response) const override {
+  void draw(const RowBlock& block, Rng& rng, Index draws, double* response) const override {
     for_each_row<Model, ValuePass>(link_, block, [&](Index i, const Observation& o, const auto& mean, auto& state) {
-      if constexpr (Model::zero_inflated) {
-        response[i] = zero_inflated_draw<F>(o, mean, state.dispersion, state.zero, rng);
-      } else {
-        response[i] = F::draw(o, mean, state.dispersion, rng);
+      double* const row = response + i * draws;
+      for (Index d = 0; d < draws; ++d) {
+        if constexpr (Model::zero_inflated) {
+          row[d] = zero_inflated_draw<F>(o, mean, state.dispersion, state.zero, rng);
+        } else {
+          row[d] = F::draw(o, mean, state.dispersion, rng);
+        }
       }
     });
   }

@@ -9,8 +9,8 @@
 //
 // Reference: McCullagh & Nelder (1989), Generalized Linear Models, 8.2.
 
-#include "ranef/family/draw.hpp"
 #include "ranef/family/family.hpp"
+#include "ranef/random/gamma.hpp"
 #include "ranef/special/log1p_minus.hpp"
 #include "ranef/special/stirling_error_exp.hpp"
 
@@ -67,7 +67,7 @@ struct Gamma : FamilyDefaults {
   }
 
   static double draw(const Observation&, const Mean<double>& mean, const Dispersion<double>& d, Rng& rng) {
-    const double y = draw_gamma(d.shape, mean.mu / d.shape, rng);
+    const double y = draw_gamma(d.shape, mean.mu, rng);
     return y < 1e-300 ? 1e-300 : y;  // positive where it underflows
   }
 };

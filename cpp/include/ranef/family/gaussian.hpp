@@ -6,6 +6,7 @@
 // Reference: McCullagh & Nelder (1989), Generalized Linear Models, 2.2.
 
 #include "ranef/family/family.hpp"
+#include "ranef/random/normal.hpp"
 #include "ranef/special/lgamma.hpp"
 
 namespace ranef {
@@ -58,7 +59,7 @@ struct Gaussian : FamilyDefaults {
   }
 
   static double draw(const Observation&, const Mean<double>& mean, const Dispersion<double>& d, Rng& rng) {
-    return mean.mu + std::exp(d.log_sigma) * std::normal_distribution<double>()(rng);
+    return mean.mu + std::exp(d.log_sigma) * draw_normal(rng);
   }
 };
 

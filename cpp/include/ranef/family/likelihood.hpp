@@ -14,8 +14,8 @@
 
 #include <array>
 #include <memory>
-#include <random>
 
+#include "ranef/random/generator.hpp"
 #include "ranef/types.hpp"
 
 namespace ranef {
@@ -80,8 +80,11 @@ class Likelihood {
   /// Unit deviances 2 (l_saturated - l), times the weight; NaN for families with no saturated likelihood.
   virtual void deviance(const RowBlock& block, double* out) const = 0;
 
+  /// Draws of the response, row after row: draw d of row i at response[i * draws + d]. A row's mean is computed once.
+  virtual void draw(const RowBlock& block, Rng& rng, Index draws, double* response) const = 0;
+
   /// One draw of the response for each row.
-  virtual void simulate(const RowBlock& block, std::mt19937_64& rng, double* response) const = 0;
+  void simulate(const RowBlock& block, Rng& rng, double* response) const { draw(block, rng, 1, response); }
 };
 
 /// Places in the tables of family/registry.hpp, and the wrappers around the family.

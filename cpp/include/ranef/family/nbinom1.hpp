@@ -9,8 +9,9 @@
 //
 // Reference: Hilbe (2011), Negative Binomial Regression, 10.2 (NB1).
 
-#include "ranef/family/draw.hpp"
 #include "ranef/family/family.hpp"
+#include "ranef/random/counts.hpp"
+#include "ranef/random/gamma.hpp"
 #include "ranef/special/log_rising_ratio.hpp"
 
 namespace ranef {
@@ -67,7 +68,7 @@ struct Nbinom1 : FamilyDefaults {
 
   static double draw(const Observation&, const Mean<double>& mean, const Dispersion<double>& d, Rng& rng) {
     const double phi = std::exp(d.log_phi);
-    return draw_poisson(draw_gamma(mean.mu / phi, phi, rng), rng);
+    return draw_poisson(draw_gamma(mean.mu / phi, mean.mu, rng), rng);
   }
 
   static double draw_cluster(const Mean<double>&, const Dispersion<double>& d, Rng& rng) {

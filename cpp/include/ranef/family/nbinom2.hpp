@@ -9,8 +9,9 @@
 //
 // Reference: Hilbe (2011), Negative Binomial Regression, 8.2 (NB2).
 
-#include "ranef/family/draw.hpp"
 #include "ranef/family/family.hpp"
+#include "ranef/random/counts.hpp"
+#include "ranef/random/gamma.hpp"
 #include "ranef/special/rising_ratio_table.hpp"
 #include "ranef/special/scaled_log1p.hpp"
 
@@ -80,7 +81,7 @@ struct Nbinom2 : FamilyDefaults {
   }
 
   static double draw(const Observation&, const Mean<double>& mean, const Dispersion<double>& d, Rng& rng) {
-    return draw_poisson(draw_gamma(d.phi, mean.mu / d.phi, rng), rng);
+    return draw_poisson(draw_gamma(d.phi, mean.mu, rng), rng);
   }
 
   static double draw_cluster(const Mean<double>& mean, const Dispersion<double>& d, Rng& rng) {

@@ -4,8 +4,8 @@
 //     P(Y = y | Y > 0) = P(Y = y) / (1 - P0),   y = 1, 2, ...,   P0 = P(Y = 0)
 //     E = E[Y] / (1 - P0),   Var = E[Y^2] / (1 - P0) - E^2
 
-#include "ranef/family/draw.hpp"
 #include "ranef/family/family.hpp"
+#include "ranef/random/counts.hpp"
 #include "ranef/special/log1m_exp.hpp"
 
 namespace ranef {

@@ -46,7 +46,7 @@ double zero_inflated_variance(const Observation& o, const Mean& mean, D& d, cons
 
 template <class F, class Mean, class D>
 double zero_inflated_draw(const Observation& o, const Mean& mean, D& d, const ZeroInflation<double>& zero, Rng& rng) {
-  if (std::uniform_real_distribution<double>()(rng) < zero.pi.p) return 0.0;
+  if (rng.uniform() < zero.pi.p) return 0.0;
   return F::draw(o, mean, d, rng);
 }
 
