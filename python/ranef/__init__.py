@@ -17,6 +17,7 @@ from ranef.errors import (
     RanefError,
     RanefWarning,
 )
+from ranef.etable import etable
 from ranef.fitting import fit, model
 from ranef.persist import load
 from ranef.result import Fit
@@ -40,6 +41,7 @@ __all__ = [
     "__version__",
     "anova",
     "demo_data",
+    "etable",
     "families",
     "fit",
     "load",

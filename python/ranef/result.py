@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from ranef import (
     diagnose,
     intervals,
+    maketables,
     persist,
     predict,
     refitting,
@@ -579,6 +580,25 @@ class Fit(FitState):
         'cover'
         """
         return correlations.plot_correlations(self, group, component, ax)
+
+    @property
+    def __maketables_coef_table__(self) -> pd.DataFrame:
+        """Coefficients for the package maketables."""
+        return maketables.coefficient_table(self)
+
+    @property
+    def __maketables_depvar__(self) -> str:
+        """The response's name for maketables."""
+        return self.design.response.name
+
+    @property
+    def __maketables_default_stat_keys__(self) -> list[str]:
+        """What maketables shows below the coefficients unasked."""
+        return maketables.default_statistics(self)
+
+    def __maketables_stat__(self, key: str) -> maketables.Statistic:
+        """A statistic for maketables."""
+        return maketables.statistic(self, key)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a small file, without the data, from which `ranef.load` makes a fit that predicts."""
