@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.special import chdtrc
 
 from ranef.errors import DataError
+from ranef.inference.boundary import boundary_p_value
 from ranef.result import Fit
 from ranef.textgrid import p_value_texts, stars, text_grid
 
@@ -178,18 +179,6 @@ def _table(fits: list[Fit], labels: list[str]) -> pd.DataFrame:
         rows.append((fit.df, fit.aic, fit.bic, fit.loglik, fit.deviance, chisq, chi_df, p_value, boundary))
     columns = ["df", "aic", "bic", "loglik", "deviance", "chisq", "chi_df", "p_value", "p_value_boundary"]
     return pd.DataFrame(rows, columns=columns, index=pd.Index(labels, name="model"))
-
-
-def boundary_p_value(smaller: Fit, larger: Fit, chisq: float) -> float:
-    """P-value of the equal mixture of chi-squares with k - 1 and k degrees of freedom; NaN where it does not apply."""
-    small, large = set(smaller.parameter_names), set(larger.parameter_names)
-    added = [p for p in larger.parameter_info if p.name not in small]
-    one_variance = sum(p.kind == "sd" for p in added) == 1
-    if small - large or not one_variance or any(p.kind == "beta" for p in added):
-        return float("nan")
-    k = larger.df - smaller.df
-    lower = float(chisq <= 0) if k == 1 else float(chdtrc(k - 1, chisq))
-    return 0.5 * (lower + float(chdtrc(k, chisq)))
 
 
 def _full_formula(fit: Fit) -> str:

@@ -25,7 +25,7 @@ from ranef import (
     variance_partition,
 )
 from ranef.fitstate import FitState
-from ranef.inference import derived
+from ranef.inference import deletions, derived, drop1, linear_test, ranova, small_sample, wald_tests
 from ranef.inference.derived import Method
 from ranef.observation_variance import VarianceMethod
 from ranef.parameters import Values
@@ -57,9 +57,14 @@ class Fit(FitState):
         """Every parameter: ``component``, ``kind``, ``group``, ``estimate``, ``std_error``, ``fixed``, by name."""
         return tables.parameter_table(self)
 
-    def summary(self) -> summary.Summary:
-        """The report that R users know; prints as text, shows as HTML in a notebook."""
-        return summary.Summary(self)
+    def summary(self, ddf: small_sample.Ddf = "asymptotic") -> summary.Summary:
+        """The report that R users know; prints as text, shows as HTML in a notebook.
+
+        Parameters
+        ----------
+        ddf : ``"asymptotic"`` z tests; ``"satterthwaite"`` or ``"kenward-roger"`` t tests (linear mixed models)
+        """
+        return summary.Summary(self, ddf)
 
     def __repr__(self) -> str:
         return f"<ranef.Fit {self.formula!r}, {self.family}, loglik {self.loglik:.4f}, df {self.df}, nobs {self.nobs}>"
@@ -78,6 +83,7 @@ class Fit(FitState):
         conf_int: bool = False,
         conf_level: float = 0.95,
         exponentiate: bool = False,
+        ddf: small_sample.Ddf = "asymptotic",
     ) -> pd.DataFrame:
         """Estimates as a table, one row each.
 
@@ -91,11 +97,14 @@ class Fit(FitState):
             Probability of the intervals.
         exponentiate : bool
             exp of coefficients and intervals (odds ratios, rate ratios), standard errors by the delta method.
+        ddf : ``"satterthwaite"`` or ``"kenward-roger"``
+            t tests and intervals of a linear mixed model's coefficients, with a column ``df``.
 
         Returns
         -------
         DataFrame with columns ``component`` (``cond``, ``zi``, ``disp``), ``group`` and ``level`` where they apply,
-        ``term``, ``estimate``, ``std_error``, ``statistic``, ``p_value``, ``conf_low``, ``conf_high``.
+        ``term``, ``estimate``, ``std_error``, ``df`` (by `ddf`), ``statistic``, ``p_value``, ``conf_low``,
+        ``conf_high``.
 
         Examples
         --------
@@ -104,7 +113,7 @@ class Fit(FitState):
         >>> list(fit.tidy()["term"])
         ['Intercept', 'cover']
         """
-        return tables.tidy(self, effects, conf_int, conf_level, exponentiate)
+        return tables.tidy(self, effects, conf_int, conf_level, exponentiate, ddf)
 
     def fixef(self, component: str = "cond") -> pd.Series:
         """Coefficients of ``"cond"``, ``"zi"`` or ``"disp"``, by name."""
@@ -315,6 +324,135 @@ class Fit(FitState):
         ['estimate', 'std_error', 'conf_low', 'conf_high']
         """
         return derived.derived_interval(self, statistic, method, level, n, seed)
+
+    def anova(
+        self,
+        type: int | str = 2,  # noqa: A002 - R's name for it
+        *,
+        test: wald_tests.AnovaTest | None = None,
+        ddf: small_sample.Ddf | None = None,
+        component: str = "cond",
+        coding: wald_tests.Coding = "sum",
+    ) -> wald_tests.WaldTests | deletions.DeletionTests:
+        """Tests of the terms of the fixed part.
+
+        Parameters
+        ----------
+        type : 1 each term after those before it; 2 after all that do not contain it; 3 after all others
+        test : ``"chisq"`` Wald; ``"F"`` for linear mixed models; ``"LR"`` likelihood ratios by refits (types 1 and 2).
+            None: F where `ddf` is given, else chi-square
+        ddf : ``"satterthwaite"`` (the default of F) or ``"kenward-roger"`` (REML fits)
+        component : ``"cond"``, ``"zi"`` or ``"disp"``
+        coding : of type 3: ``"sum"`` tests averages over the other factors' levels, whatever the contrasts of the fit;
+            ``"fitted"`` the coefficients as they are coded
+
+        Returns
+        -------
+        WaldTests, or DeletionTests for ``"LR"``: prints, and has ``.to_frame()``
+
+        Raises
+        ------
+        DataError
+            For an F test of what is no linear mixed model, Kenward-Roger of a fit by ML, or an unknown type or test.
+
+        Notes
+        -----
+        Type 2 by chi-square and Kenward-Roger uses the coefficients' covariance, as R's car; by Satterthwaite the cross
+        products of the model matrix, as lmerTest. See ``docs/tests.md``.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ cover + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> list(fit.anova().to_frame().index)
+        ['cover']
+        """
+        if test is not None and str(test).lower() == "lr":
+            return drop1.likelihood_ratio_tests(self, type, ddf, component)
+        return wald_tests.anova(self, type, test, ddf, component, coding)
+
+    def test(
+        self,
+        hypothesis: str | Sequence[str] | ArrayLike | pd.DataFrame,
+        value: ArrayLike | None = None,
+        *,
+        test: wald_tests.Test | None = None,
+        ddf: small_sample.Ddf | None = None,
+        component: str = "cond",
+    ) -> linear_test.LinearTest:
+        """Joint Wald test of linear hypotheses about the coefficients.
+
+        Parameters
+        ----------
+        hypothesis : an equation (``"2 * a - b = 1"``), the name of a coefficient or term (set to zero), several of
+            those, or a matrix (q, coefficients); a DataFrame's columns are coefficients by name
+        value : with a matrix, what its rows equal; None: zero
+        test, ddf, component : as in `anova`
+
+        Returns
+        -------
+        LinearTest
+
+        Raises
+        ------
+        DataError
+            If the hypothesis is not understood, with the nearest coefficient; else as `anova`.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ cover + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> fit.test("cover = 0").df
+        1
+        """
+        return linear_test.linear_test(self, hypothesis, value, test, ddf, component)
+
+    def drop1(
+        self,
+        *,
+        test: wald_tests.Test | None = None,
+        ddf: small_sample.Ddf | None = None,
+        component: str = "cond",
+    ) -> deletions.DeletionTests | wald_tests.WaldTests:
+        """The model without each of its fixed terms in turn; terms that others contain stay.
+
+        Parameters
+        ----------
+        test : ``"chisq"`` likelihood ratio, by refits (REML fits by maximum likelihood, said in the notes); ``"F"``
+            Wald tests of linear mixed models
+        ddf, component : as in `anova`
+
+        Returns
+        -------
+        DeletionTests, or WaldTests for ``"F"``
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ cover + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> fit.drop1().to_frame()["df"].tolist()
+        [nan, 1.0]
+        """
+        return drop1.drop1(self, test, ddf, component)
+
+    def ranova(self) -> deletions.DeletionTests:
+        """The model without each of its random effects in turn, by likelihood ratio.
+
+        Slopes leave a term one at a time, ``(Days | Subject)`` becoming ``(1 | Subject)``; a term of one effect (and
+        one of structure ``ar1`` or ``cs``) leaves whole. A fit by REML is compared with fits by REML.
+
+        Returns
+        -------
+        DeletionTests, with the plain p-value and that of the boundary mixture
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ cover + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> list(fit.ranova().to_frame().index)
+        ['<none>', '(1 | pond)']
+        """
+        return ranova.ranova(self)
 
     def diagnose(self) -> diagnose.Diagnosis:
         """What the fit's certificate says, in words: the guilty parameter and the remedy."""

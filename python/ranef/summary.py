@@ -10,11 +10,13 @@ import pandas as pd
 
 from ranef import notes, tables
 from ranef.assemble import COMPONENT_TITLES, has_component
+from ranef.inference.small_sample import METHOD_NAMES, checked_ddf
 from ranef.textgrid import p_value_texts, significant, stars, text_grid
 from ranef.varcorr import random_effects_text
 
 if TYPE_CHECKING:
     from ranef.fitstate import FitState
+    from ranef.inference.small_sample import Ddf
     from ranef.result import Fit
 
 _LEGEND = "Signif. codes:  0 '***' 0.001 '**' 0.01 '*' 0.05 '.' 0.1 ' ' 1"
@@ -40,13 +42,15 @@ class Summary:
 
     Attributes
     ----------
-    coefficients : {component: DataFrame with estimate, std_error, statistic, p_value by term}
+    coefficients : {component: DataFrame with estimate, std_error, statistic, p_value by term; df too, by `ddf`}
+    ddf : the method of the t tests; ``"asymptotic"``: z tests
     """
 
-    def __init__(self, fit: Fit) -> None:
+    def __init__(self, fit: Fit, ddf: Ddf = "asymptotic") -> None:
         self._fit = fit
+        self.ddf = checked_ddf(ddf)
         self.coefficients: dict[str, pd.DataFrame] = {
-            component: tables.fixed_table(fit, component)
+            component: tables.fixed_table(fit, component, self.ddf)
             for component in tables.components(fit)
             if tables.has_own_model(fit, component)
         }
@@ -69,7 +73,7 @@ class Summary:
             sections.append(dispersion)
         starred = False
         for component, table in self.coefficients.items():
-            sections.append(f"{COMPONENT_TITLES[component]} model:\n{coefficient_text(table)}")
+            sections.append(f"{COMPONENT_TITLES[component]} model{self._tests()}:\n{coefficient_text(table)}")
             starred = starred or bool((table["p_value"] < 0.1).any())
         if starred:
             sections[-1] += f"\n---\n{_LEGEND}"
@@ -77,6 +81,9 @@ class Summary:
         if remarks:
             sections.append("Notes:\n" + "\n".join(f"- {remark}" for remark in remarks))
         return sections
+
+    def _tests(self) -> str:
+        return f" (t tests by {METHOD_NAMES[self.ddf]})" if self.ddf in METHOD_NAMES else ""
 
 
 def _heading(fit: Fit) -> str:
@@ -145,10 +152,14 @@ def coefficient_text(table: pd.DataFrame) -> str:
         ["", *map(str, table.index)],
         ["Estimate", *both[:count]],
         ["Std. Error", *both[count:]],
-        ["z value", *(f"{z:.3f}" for z in table["statistic"])],
-        ["Pr(>|z|)", *p_value_texts(p_values)],
     ]
+    letter = "z"
+    if "df" in table:
+        letter = "t"
+        columns.append(["df", *(f"{d:.2f}" for d in table["df"])])
+    columns.append([f"{letter} value", *(f"{z:.3f}" for z in table["statistic"])])
+    columns.append([f"Pr(>|{letter}|)", *p_value_texts(p_values)])
     marks = [stars(p) for p in p_values]
     if any(marks):
         columns.append(["", *marks])
-    return text_grid(columns, left=(0, 5))
+    return text_grid(columns, left=(0, len(columns) - 1) if any(marks) else (0,))

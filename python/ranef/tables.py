@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from ranef.assemble import COMPONENTS, component_index
 from ranef.errors import DataError
 from ranef.parameters import is_constant
 
 if TYPE_CHECKING:
+    from ranef.inference.small_sample import Ddf
     from ranef.result import Fit
 
 Floats = NDArray[np.float64]
@@ -63,14 +64,29 @@ def has_own_model(fit: Fit, component: str) -> bool:
     return bool(names) and not (component == "disp" and is_constant(names))
 
 
-def fixed_table(fit: Fit, component: str) -> pd.DataFrame:
-    """Wald table of one component: estimate, std_error, statistic, p_value by term."""
+def fixed_table(fit: Fit, component: str, ddf: Ddf = "asymptotic") -> pd.DataFrame:
+    """Wald table of one component: estimate, std_error, (df of t tests by `ddf`,) statistic, p_value by term."""
+    if ddf != "asymptotic" and component == "cond":
+        return _t_table(fit, ddf)
     estimate = fixef(fit, component)
     std_error = np.sqrt(np.diag(vcov(fit, component, full=False)))
     statistic, p_value = wald(estimate.to_numpy(), std_error)
     return pd.DataFrame(
         {"estimate": estimate, "std_error": std_error, "statistic": statistic, "p_value": p_value}, index=estimate.index
     )
+
+
+def _t_table(fit: Fit, ddf: Ddf) -> pd.DataFrame:
+    from ranef.inference.small_sample import small_sample
+
+    sample = small_sample(fit, ddf)
+    estimate = fixef(fit, "cond")
+    std_error = np.sqrt(np.diag(sample.vcov))
+    df = sample.df(np.eye(estimate.size))
+    statistic = estimate.to_numpy() / std_error
+    p_value = 2.0 * stdtr(df, -np.abs(statistic))
+    columns = {"estimate": estimate, "std_error": std_error, "df": df, "statistic": statistic, "p_value": p_value}
+    return pd.DataFrame(columns, index=estimate.index)
 
 
 def wald(estimate: Floats, std_error: Floats) -> tuple[Floats, Floats]:
@@ -93,14 +109,22 @@ def normal_quantile(level: float) -> float:
     return float(ndtri(0.5 + level / 2.0))
 
 
-def tidy(fit: Fit, effects: str, conf_int: bool, conf_level: float, exponentiate: bool) -> pd.DataFrame:
+def tidy(
+    fit: Fit, effects: str, conf_int: bool, conf_level: float, exponentiate: bool, ddf: Ddf = "asymptotic"
+) -> pd.DataFrame:
     """The tidy tables; see `Fit.tidy`."""
     makers = {"fixed": tidy_fixed, "ran_pars": tidy_ran_pars, "ran_vals": tidy_ran_vals}
     if effects not in makers:
         raise DataError(f"effects must be one of {', '.join(map(repr, makers))}, got {effects!r}")
+    from ranef.inference.small_sample import checked_ddf
+
+    method = checked_ddf(ddf)
+    if method != "asymptotic" and effects != "fixed":
+        raise DataError(f"ddf={ddf!r} applies to effects='fixed' only: the rest has no t tests")
     if exponentiate and effects != "fixed":
         raise DataError("exponentiate applies to effects='fixed' only: the rest is no log of a ratio")
-    table = makers[effects](fit, normal_quantile(conf_level))
+    half_width = normal_quantile(conf_level)
+    table = makers[effects](fit, half_width) if method == "asymptotic" else _tidy_by_t(fit, method, conf_level)
     if exponentiate:
         table["estimate"] = np.exp(table["estimate"])
         table["std_error"] *= table["estimate"]
@@ -119,6 +143,13 @@ def tidy_fixed(fit: Fit, half_width: float) -> pd.DataFrame:
         parts.append(part)
     table = pd.concat(parts, ignore_index=True) if parts else _empty_fixed()
     margin = half_width * table["std_error"]
+    return table.assign(conf_low=table["estimate"] - margin, conf_high=table["estimate"] + margin)
+
+
+def _tidy_by_t(fit: Fit, ddf: Ddf, conf_level: float) -> pd.DataFrame:
+    table = fixed_table(fit, "cond", ddf).reset_index()
+    table.insert(0, "component", "cond")
+    margin = stdtrit(table["df"], 0.5 + conf_level / 2.0) * table["std_error"]
     return table.assign(conf_low=table["estimate"] - margin, conf_high=table["estimate"] + margin)
 
 

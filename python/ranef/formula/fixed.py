@@ -80,3 +80,8 @@ def restored_spec(text: str, frame: pd.DataFrame, transform_state: dict[str, Any
     recipe = ModelSpec(formula=Formula(text), transform_state=dict(transform_state))
     _, _, spec = _evaluate(recipe, text, frame)
     return spec
+
+
+def columns_by_term(spec: Any) -> tuple[int, ...]:
+    """How many columns each term of a formulaic specification has, the intercept's first where there is one."""
+    return tuple(len(term.columns) for term in spec.structure)

@@ -63,7 +63,7 @@ class KenwardRoger(SmallSample):
         else:
             df, scale = matched_moments(*self._moments(rows), rank)
         statistic = scale * total / rank
-        return FTest(statistic, rank, df, f_p_value(statistic, rank, df))
+        return FTest(statistic, rank, df, f_p_value(statistic, rank, df), scale)
 
     def _moments(self, rows: Floats) -> tuple[float, float]:
         """A1 and A2: sums of W_ij tr(H_i) tr(H_j) and of W_ij tr(H_i H_j), H_i = (L C L')^-1 L C P_i C L'."""

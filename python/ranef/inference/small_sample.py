@@ -27,6 +27,7 @@ Ddf = Literal["asymptotic", "satterthwaite", "kenward-roger"]
 
 _METHODS: tuple[Ddf, ...] = ("asymptotic", "satterthwaite", "kenward-roger")
 _SHORT: dict[str, Ddf] = {"kr": "kenward-roger", "kenward_roger": "kenward-roger", "satt": "satterthwaite"}
+METHOD_NAMES = {"satterthwaite": "Satterthwaite's method", "kenward-roger": "Kenward-Roger's method"}
 
 # Directions of a hypothesis whose variance is below this share of the largest say the same as others.
 RANK_TOLERANCE = 1e-10
@@ -41,12 +42,14 @@ class FTest:
     statistic : F, scaled where the method scales it (Kenward-Roger)
     df_num, df_den : degrees of freedom, the numerator's being the hypothesis' rank; the denominator's may be infinite
     p_value : upper tail
+    scale : what the statistic was multiplied by to have that distribution; 1 but for Kenward-Roger
     """
 
     statistic: float
     df_num: int
     df_den: float
     p_value: float
+    scale: float = 1.0
 
 
 class SmallSample(ABC):
