@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import chi2
+from support.inference_cases import P_VALUE_ATOL, load_inference_case
 from support.reference_cases import load_case
 
 import ranef
@@ -70,3 +71,46 @@ def test_different_data_are_refused(sleepstudy):
 def test_one_fit_is_no_comparison(sleepstudy):
     with pytest.raises(ranef.DataError, match="two or more fits, got 1"):
         ranef.anova(ranef.fit("Reaction ~ Days", sleepstudy))
+
+
+def assert_comparison(name, made):
+    case = load_inference_case("sleep-lrt")
+    expected, tolerances = case.table(name), case.tolerances(name)
+    columns = {"AIC": "aic", "BIC": "bic", "logLik": "loglik", "deviance": "deviance", "Chisq": "chisq"}
+    for theirs, ours in columns.items():
+        np.testing.assert_allclose(made[ours], expected[theirs], **tolerances, err_msg=theirs)
+    for theirs in ("npar", "Df", "Chi Df"):
+        if theirs in expected:
+            first = expected[theirs].notna().all()
+            np.testing.assert_array_equal(made["df" if first else "chi_df"], expected[theirs])
+    np.testing.assert_allclose(made["p_value"], expected["Pr(>Chisq)"], atol=P_VALUE_ATOL)
+
+
+@pytest.mark.parametrize(("name", "kept"), [("anova_ml", 4), ("anova_glmmTMB", 2)])
+@pytest.mark.parametrize("reml", [False, True], ids=["ml", "reml"])
+def test_a_chain_of_models_is_lme4s_and_glmmtmbs_table(name, kept, reml):
+    case = load_inference_case("sleep-lrt")
+    fits = [case.fit(formula=formula, reml=reml) for formula in case.args["anova_ml"]["models"][:kept]]
+    assert_comparison(name, ranef.anova(*fits).to_frame())
+
+
+def test_reml_criteria_of_the_same_fixed_effects_are_compared_as_they_are():
+    case = load_inference_case("sleep-lrt")
+    fits = [case.fit(formula=formula) for formula in case.args["anova_reml_norefit"]["models"]]
+    made = ranef.anova(*fits, refit=False)
+    assert_comparison("anova_reml_norefit", made.to_frame())
+    assert not made.notes
+
+
+def test_a_correlation_is_tested_inside_its_range_and_has_no_mixture():
+    case = load_inference_case("sleep-lrt")
+    uncorrelated, correlated = (case.fit(formula=f, reml=False) for f in case.args["anova_ml"]["models"][2:])
+    assert np.isnan(ranef.anova(uncorrelated, correlated).to_frame()["p_value_boundary"].iloc[1])
+
+
+def test_different_numbers_of_trials_are_refused():
+    data = load_case("cbpp-laplace").data
+    fit = ranef.fit("cbind(incidence, size - incidence) ~ period", data, family="binomial")
+    other = ranef.fit("cbind(incidence, size - incidence + 1) ~ 1", data, family="binomial")
+    with pytest.raises(ranef.DataError, match="numbers of trials"):
+        ranef.anova(fit, other)

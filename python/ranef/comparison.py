@@ -6,12 +6,17 @@ from html import escape
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import chdtrc
 
+from ranef.design.design import Design
 from ranef.errors import DataError
 from ranef.inference.boundary import boundary_p_value
+from ranef.inference.refits import by_maximum_likelihood
 from ranef.result import Fit
 from ranef.textgrid import p_value_texts, stars, text_grid
+
+Floats = NDArray[np.float64]
 
 
 class Comparison:
@@ -144,16 +149,23 @@ def _check_rows(first: Fit, fit: Fit, place: int) -> None:
         same_weights = a.weights.kind == b.weights.kind and np.array_equal(a.weights.values, b.weights.values)
     if not same_weights:
         raise DataError(f"model 1 and model {place} have different weights: they cannot be compared")
+    if not np.array_equal(_trials(a), _trials(b)):
+        raise DataError(f"model 1 and model {place} have different numbers of trials: they cannot be compared")
     differ = np.flatnonzero(a.response.values != b.response.values)
     if differ.size:
         row = a.index[np.flatnonzero(a.kept)[differ[0]]]
         raise DataError(f"model 1 and model {place} have different responses (first in row {row!r})")
 
 
+def _trials(design: Design) -> Floats:
+    trials = design.response.trials
+    return np.ones(design.n_rows) if trials is None else trials
+
+
 def _by_maximum_likelihood(fits: tuple[Fit, ...]) -> tuple[list[Fit], list[str]]:
     if not any(fit.reml for fit in fits):
         return list(fits), []
-    return [f.update(reml=False) if f.reml else f for f in fits], ["(REML fits fitted again by maximum likelihood)"]
+    return [by_maximum_likelihood(f) for f in fits], ["(REML fits fitted again by maximum likelihood)"]
 
 
 def _as_they_are(fits: tuple[Fit, ...]) -> list[Fit]:
