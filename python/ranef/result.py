@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,14 @@ from ranef import (
 from ranef.fitstate import FitState
 from ranef.inference import deletions, derived, drop1, linear_test, ranova, small_sample, wald_tests
 from ranef.inference.derived import Method
+from ranef.means.averaging import Weighting
+from ranef.means.build import Component, emmeans
+from ranef.means.build import Request as MeansRequest
+from ranef.means.emmeans import MarginalMeans, Regrid
+from ranef.means.grid import Reducer
+from ranef.means.joint_tests import joint_tests
+from ranef.means.specs import Names
+from ranef.means.trends import TrendRequest, emtrends
 from ranef.observation_variance import VarianceMethod
 from ranef.parameters import Values
 from ranef.plots import caterpillar, correlations, effects, lines, shrinkage
@@ -741,3 +749,143 @@ class Fit(FitState):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a small file, without the data, from which `ranef.load` makes a fit that predicts."""
         persist.save(self, path)
+
+    def emmeans(
+        self,
+        specs: Names,
+        by: Names | None = None,
+        *,
+        at: Mapping[str, Any] | None = None,
+        type: Literal["link", "response"] = "link",  # noqa: A002 - R's name for it
+        component: Component = "cond",
+        weights: Weighting = "equal",
+        offset: float | None = None,
+        bias_adjust: bool = False,
+        sigma: float | None = None,
+        regrid: Regrid | None = None,
+        ddf: str | None = None,
+        level: float = 0.95,
+        cov_reduce: Reducer | Mapping[str, Reducer] | None = None,
+    ) -> MarginalMeans:
+        """Estimated marginal means: predictions on a reference grid, averaged over the factors not asked for.
+
+        Parameters
+        ----------
+        specs : ``"~ a"``, ``"~ a * b"``, ``"~ a | b"`` (by b), a name or a list of names; ``"~ 1"``: one mean
+        by : factors to split the table and the families of comparisons by
+        at : values of covariates (else their mean), or levels of factors (else all), by name
+        type : ``"link"``, the scale that averages are taken on, or ``"response"``, back-transformed from there
+        component : ``"cond"``, ``"zi"``, ``"disp"``; ``"response"``: means of the response with zero inflation,
+            ``"cmean"``: without it (of a truncated family, given that it is not zero); these two are averaged on the
+            response scale
+        weights : how to average: ``"equal"``, ``"proportional"``, ``"outer"``, ``"cells"``, one number a combination
+            of what is averaged over, or ``{factor: one number a level}``
+        offset : in place of the model's offset, which is taken at the covariates' means
+        bias_adjust : whether the back-transformation is adjusted for the random effects' variance (to second order)
+        sigma : standard deviation to adjust for; None: of all random effects of the component
+        regrid : ``"response"``: back-transform before averaging; ``"log"``: and take logarithms
+        ddf : ``"asymptotic"``, ``"satterthwaite"``, ``"kenward-roger"``, ``"residual"``; None: Kenward-Roger for
+            linear mixed models by REML, the residual's for gaussian models without random effects, else asymptotic
+        level : probability of the intervals
+        cov_reduce : what to reduce covariates by instead of the mean, a function of the values or one by name
+
+        Returns
+        -------
+        Means that print as a table; `to_frame`, `contrast`, `pairs`, `cld`, `plot`, `test`, `confint`, `regrid`.
+
+        Raises
+        ------
+        DataError
+            If a factor, a level in `at`, a component or a weighting does not exist.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> data = ranef.demo_data()
+        >>> fit = ranef.fit("count ~ shore + cover + (1 | pond)", data, family="poisson")
+        >>> fit.emmeans("~ shore", type="response").to_frame().columns.tolist()
+        ['shore', 'response', 'std_error', 'df', 'conf_low', 'conf_high']
+        """
+        request = MeansRequest(
+            specs, by, at, type, component, weights, offset, bias_adjust, sigma, regrid, ddf, level, cov_reduce
+        )
+        return emmeans(self, request)
+
+    def emtrends(
+        self,
+        specs: Names,
+        var: str,
+        by: Names | None = None,
+        *,
+        at: Mapping[str, Any] | None = None,
+        max_degree: int = 1,
+        component: Component = "cond",
+        weights: Weighting = "equal",
+        regrid: Regrid | None = None,
+        ddf: str | None = None,
+        level: float = 0.95,
+        cov_reduce: Reducer | Mapping[str, Reducer] | None = None,
+    ) -> MarginalMeans:
+        """Marginal trends: slopes of a covariate, averaged like marginal means.
+
+        Parameters
+        ----------
+        specs, by, at, component, weights, regrid, ddf, level, cov_reduce : as in `emmeans`
+        var : the covariate, or an expression of one such as ``"log(x)"``
+        max_degree : with 2 or more, trends of higher degree too: the k-th derivative over k!
+
+        Returns
+        -------
+        Trends with the column ``<var>_trend``; contrasts as of means.
+
+        Raises
+        ------
+        DataError
+            If there is no such covariate, or it is a factor.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> data = ranef.demo_data()
+        >>> fit = ranef.fit("count ~ shore * cover + (1 | pond)", data, family="poisson")
+        >>> fit.emtrends("~ shore", "cover").to_frame().columns.tolist()
+        ['shore', 'cover_trend', 'std_error', 'df', 'conf_low', 'conf_high']
+        """
+        request = MeansRequest(
+            specs,
+            by,
+            at,
+            component=component,
+            weights=weights,
+            regrid=regrid,
+            ddf=ddf,
+            level=level,
+            cov_reduce=cov_reduce,
+        )
+        return emtrends(self, TrendRequest(request, var, max_degree))
+
+    def joint_tests(
+        self, by: Names | None = None, *, component: Literal["cond", "zi", "disp"] = "cond", ddf: str | None = None
+    ) -> pd.DataFrame:
+        """F tests of the terms by contrasts of marginal means, which do not depend on the coding of the factors.
+
+        Parameters
+        ----------
+        by : factors within whose levels to test
+        component : ``"cond"``, ``"zi"``, ``"disp"``
+        ddf : as in `emmeans`
+
+        Returns
+        -------
+        DataFrame with columns ``term``, those of `by`, ``df_num``, ``df_den`` (infinite: a chi-square test divided by
+        ``df_num``), ``statistic``, ``p_value``. Covariates stand at their means.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> data = ranef.demo_data()
+        >>> fit = ranef.fit("count ~ shore + cover + (1 | pond)", data, family="poisson")
+        >>> fit.joint_tests()["term"].tolist()
+        ['shore', 'cover']
+        """
+        return joint_tests(self, by, component, ddf)

@@ -1,0 +1,112 @@
+"""What marginal means are linear functions of: estimates, their covariance, and the degrees of freedom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranef.assemble import component_index
+from ranef.errors import DataError
+from ranef.inference.small_sample import check_linear, checked_ddf, small_sample
+from ranef.tables import component_slice
+
+if TYPE_CHECKING:
+    from ranef.result import Fit
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """Estimates that means and contrasts are linear functions of.
+
+    Attributes
+    ----------
+    estimate : (p,)
+    covariance : (p, p)
+    degrees : linear functions (m, p) -> their degrees of freedom (m,), infinite for z
+    ddf : how these are found, in words of the table; empty for z
+    """
+
+    estimate: Floats
+    covariance: Floats
+    degrees: Callable[[Floats], Floats]
+    ddf: str
+
+
+def infinite(functions: Floats) -> Floats:
+    """Degrees of freedom of z tests."""
+    return np.full(len(functions), np.inf)
+
+
+def component_basis(fit: Fit, component: str, ddf: str | None) -> Basis:
+    """The coefficients of one linear predictor.
+
+    Parameters
+    ----------
+    fit : the fit
+    component : ``"cond"``, ``"zi"`` or ``"disp"``
+    ddf : see `choose_ddf`
+    """
+    place = component_index(fit.design.predictors, component)
+    estimate = np.asarray(fit.estimate.beta[place], dtype=np.float64)
+    chosen = choose_ddf(fit, component, ddf)
+    if chosen in ("satterthwaite", "kenward-roger"):
+        small = small_sample(fit, checked_ddf(chosen))
+        return Basis(estimate, small.vcov, small.df, chosen)
+    covariance = fit.coefficient_vcov(component_slice(fit, component))
+    if chosen == "residual":
+        residual = residual_df(fit)
+        return Basis(estimate, covariance, lambda functions: np.full(len(functions), residual), chosen)
+    return Basis(estimate, covariance, infinite, "")
+
+
+def choose_ddf(fit: Fit, component: str, ddf: str | None) -> str:
+    """How degrees of freedom are found: `ddf`, or what is usual for the fit.
+
+    Usual are Kenward and Roger's for a gaussian model with random effects fitted by REML, those of the residual for a
+    gaussian model without random effects, and none (z) for everything else.
+
+    Raises
+    ------
+    DataError
+        If there is no such way, or the model does not allow it.
+    """
+    linear = component == "cond" and fit.family.name == "gaussian" and fit.family.link == "identity"
+    if ddf is None:
+        if linear and not fit.design.terms:
+            return "residual"
+        return "kenward-roger" if linear and fit.reml and _allows_kenward_roger(fit) else "asymptotic"
+    if ddf == "residual":
+        if not linear or fit.design.terms:
+            raise DataError("ddf='residual' is for the means of a gaussian model without random effects")
+        return ddf
+    method = checked_ddf(ddf)
+    if method != "asymptotic" and component != "cond":
+        raise DataError(f"ddf={ddf!r} is for component 'cond', not for {component!r}: use 'asymptotic'")
+    return method
+
+
+def residual_df(fit: Fit) -> float:
+    """Degrees of freedom of the residual: with REML those of least squares, with ML all parameters are counted."""
+    coefficients = len(fit.design.predictors[0].fixed.names)
+    return float(fit.nobs - coefficients if fit.reml else fit.df_resid)
+
+
+def _allows_kenward_roger(fit: Fit) -> bool:
+    """Whether the fit is one that Kenward and Roger's correction is known for."""
+    try:
+        check_linear(fit, "kenward-roger")
+    except DataError:
+        return False
+    return True
+
+
+def joint_covariance(fit: Fit, components: tuple[str, ...]) -> Floats:
+    """Covariance of the coefficients of several linear predictors, one after the other."""
+    places = np.concatenate([np.r_[component_slice(fit, c)] for c in components])
+    return np.asarray(fit.fixed_vcov[np.ix_(places, places)])
