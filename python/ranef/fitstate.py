@@ -21,6 +21,7 @@ from ranef.uncertainty import Uncertainty, uncertainty_from_core
 from ranef.varcorr import CovarianceBlock, covariance_blocks
 
 if TYPE_CHECKING:
+    from ranef.inference.small_sample import SmallSample
     from ranef.persist import Stored
     from ranef.unfitted import Model
 
@@ -255,8 +256,14 @@ class FitState:
         """Covariance of the effects of each random term."""
         return covariance_blocks(self.design.terms, self.parameter_info, self.parameter_values)
 
+    @cached_property
+    def small_samples(self) -> dict[str, SmallSample]:
+        """Small-sample tests of the conditional fixed effects, by method, as they were asked for."""
+        return {}
+
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
+        state.pop("small_samples", None)
         state["_core_result"] = None
         return state
 

@@ -36,7 +36,7 @@ _STEPWISE = ("holm", "hochberg", "fdr", "by")
 
 
 @dataclass(frozen=True, slots=True)
-class TestFamily:
+class FamilyOfTests:
     """Tests that are adjusted together.
 
     Attributes
@@ -87,7 +87,7 @@ def plain_p_values(statistics: Floats, df: Floats) -> Floats:
     return np.asarray(2.0 * stdtr(df, -np.abs(statistics)))
 
 
-def adjusted_p_values(method: str, family: TestFamily) -> Floats:
+def adjusted_p_values(method: str, family: FamilyOfTests) -> Floats:
     """Two-sided p-values (n,) of a family.
 
     Parameters
@@ -106,7 +106,7 @@ def adjusted_p_values(method: str, family: TestFamily) -> Floats:
     return np.clip(each, plain, 1.0)
 
 
-def critical_values(method: str, family: TestFamily, level: float) -> Floats:
+def critical_values(method: str, family: FamilyOfTests, level: float) -> Floats:
     """Half-widths of the simultaneous intervals, in standard errors (n,)."""
     alpha = 1.0 - level
     single = -stdtrit(family.df, alpha / 2.0)
@@ -138,7 +138,7 @@ def _invert(tail: Callable[[float], float], alpha: float, low: float) -> float:
     return float(brentq(lambda t: tail(t) - alpha, low, high, xtol=1e-10, rtol=1e-12))
 
 
-def _tail_function(method: str, family: TestFamily) -> Callable[..., float]:
+def _tail_function(method: str, family: FamilyOfTests) -> Callable[..., float]:
     """P(the family's largest |t| exceeds its argument) by `method`, as a function of t and df."""
     n = family.size
     if method == "bonferroni":

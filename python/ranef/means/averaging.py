@@ -49,6 +49,8 @@ def averaging_weights(
         made = _by_name(weights, fit, grid, kept, rest, (rows, columns))
     else:
         made = np.broadcast_to(_own(weights, rest), (rows, columns))
+    if columns == 1:
+        return np.ones((rows, 1))
     totals = made.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(made / totals)

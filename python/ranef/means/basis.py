@@ -56,7 +56,9 @@ def component_basis(fit: Fit, component: str, ddf: str | None) -> Basis:
     estimate = np.asarray(fit.estimate.beta[place], dtype=np.float64)
     chosen = choose_ddf(fit, component, ddf)
     if chosen in ("satterthwaite", "kenward-roger"):
-        small = small_sample(fit, checked_ddf(chosen))
+        if chosen not in fit.small_samples:
+            fit.small_samples[chosen] = small_sample(fit, checked_ddf(chosen))
+        small = fit.small_samples[chosen]
         return Basis(estimate, small.vcov, small.df, chosen)
     covariance = fit.coefficient_vcov(component_slice(fit, component))
     if chosen == "residual":

@@ -14,7 +14,8 @@ from ranef.assemble import component_index
 from ranef.errors import DataError
 from ranef.means.averaging import Weighting, averaging_weights
 from ranef.means.basis import Basis, component_basis, infinite, joint_covariance
-from ranef.means.emmeans import Facts, MarginalMeans, View, linearised
+from ranef.means.emmeans import Facts, MarginalMeans, View
+from ranef.means.estimability import indicators
 from ranef.means.grid import GridRows, GridVariable, Reducer, ReferenceGrid, grid_frame, grid_rows, reference_grid
 from ranef.means.scales import IDENTITY, Scale, component_scale, log_scale, total_sigma
 from ranef.means.specs import Names, Specs, parse_specs
@@ -65,10 +66,10 @@ class Points:
     Attributes
     ----------
     basis : what it is a function of
-    functions : (m, p), its derivatives in the basis (the linear functions themselves where it is linear)
-    constant : (m,), what is added to the functions of a linear quantity; its value where it is not linear
+    functions : (m, p), linear functions of the basis; the derivatives of what is not linear
+    constant : (m,), added to them
     defects : (m, r)
-    linear : whether it is linear
+    linear : whether it is linear, so that `scale` leads from it to the response
     scale : link or transformation of the quantity
     """
 
@@ -83,9 +84,9 @@ class Points:
 def emmeans(fit: Fit, request: Request) -> MarginalMeans:
     """Marginal means; see `Fit.emmeans`."""
     specs = parse_specs(request.specs, request.by)
-    grid = reference_grid(
-        fit, components_of(fit, request.component), request.at, offset=request.offset, reduce=request.cov_reduce
-    )
+    sigma = bias_sigma(fit, request)
+    components = components_of(fit, request.component)
+    grid = reference_grid(fit, components, request.at, offset=request.offset, reduce=request.cov_reduce)
     kept, rest = split_variables(grid, specs)
     frame = grid_frame([*kept, *rest])
     points = points_at(fit, request, grid_rows(fit, grid, frame))
@@ -96,7 +97,7 @@ def emmeans(fit: Fit, request: Request) -> MarginalMeans:
     view = View(
         response=request.type == "response" or request.regrid == "response",
         level=request.level,
-        sigma=bias_sigma(fit, request) if points.linear else 0.0,
+        sigma=sigma if points.linear else 0.0,
     )
     return averaged_means(points, weights, labels, specs.by, view, Facts("means", estimate, None, regrid_notes))
 
@@ -153,21 +154,23 @@ def _response_points(fit: Fit, component: str, rows: GridRows) -> Points:
     jacobian = np.concatenate([gradient[:, [k]] * m for k, m in zip(places, rows.matrices, strict=True)], axis=1)
     estimate = np.concatenate([fit.estimate.beta[k] for k in places])
     basis = Basis(estimate, joint_covariance(fit, chosen), infinite, "")
-    return Points(basis, jacobian, value, rows.defects, False, IDENTITY)
+    return Points(basis, jacobian, value - jacobian @ estimate, indicators(rows.defects), False, IDENTITY)
 
 
 def _on_response_scale(points: Points, regrid: str, sigma: float) -> Points:
     """A linear quantity back-transformed (and its logarithm taken)."""
-    value, slope = points.constant, np.ones(len(points.constant))
+    value = points.functions @ points.basis.estimate + points.constant
+    slope = np.ones(len(value))
     if points.linear:
-        eta = points.functions @ points.basis.estimate + points.constant
-        value, slope = points.scale.adjusted(eta, sigma), points.scale.adjusted_derivative(eta, sigma)
+        value, slope = points.scale.adjusted(value, sigma), points.scale.adjusted_derivative(value, sigma)
     scale = IDENTITY
     if regrid == "log":
         if (value <= 0).any():
             raise DataError("regrid='log' needs positive means on the response scale")
         value, slope, scale = np.log(value), slope / value, log_scale()
-    return Points(points.basis, slope[:, None] * points.functions, value, points.defects, False, scale)
+    functions = slope[:, None] * points.functions
+    constant = value - functions @ points.basis.estimate
+    return Points(points.basis, functions, constant, indicators(points.defects), False, scale)
 
 
 def averaged_means(
@@ -181,11 +184,7 @@ def averaged_means(
         _average(used, part) for part in (points.functions, points.constant, points.defects)
     )
     defects = np.concatenate([defects, np.eye(len(used))[:, empty]], axis=1)
-    basis = points.basis
-    if not points.linear:
-        basis = linearised(points.basis, constant, functions)
-        functions, constant = np.eye(len(constant)), np.zeros(len(constant))
-    return MarginalMeans(labels, functions, constant, defects, basis, points.scale, by, view, facts)
+    return MarginalMeans(labels, functions, constant, defects, points.basis, points.scale, by, view, facts)
 
 
 def _average(weights: Floats, values: Floats) -> Floats:

@@ -160,7 +160,7 @@ def combined(tables: Sequence[MarginalMeans], adjust: str) -> MarginalMeans:
     """
     first = tables[0]
     for other in tables[1:]:
-        same = other.basis.estimate is first.basis.estimate or (
+        same = (
             other.basis.estimate.shape == first.basis.estimate.shape
             and np.array_equal(other.basis.estimate, first.basis.estimate)
             and np.array_equal(other.basis.covariance, first.basis.covariance)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ranef.errors import DataError
 from ranef.means.adjust import resolve_adjustment
-from ranef.means.basis import Basis, infinite
-from ranef.means.estimability import estimable
+from ranef.means.basis import Basis
+from ranef.means.estimability import estimable, indicators
 from ranef.means.scales import IDENTITY, Scale, log_scale
 from ranef.means.specs import Names
 
@@ -83,7 +83,7 @@ class MarginalMeans:
     Attributes
     ----------
     labels : one row a linear function: its levels
-    functions : (m, p), linear functions of the basis
+    functions : (m, p), linear functions of the basis; of what is not linear the derivatives, by the delta method
     offset : (m,), added to them
     defects : (m, r), zero where a function is estimable
     basis : estimates, covariance and degrees of freedom
@@ -116,7 +116,7 @@ class MarginalMeans:
     @property
     def std_error(self) -> Floats:
         """Standard errors on the functions' own scale (m,); NaN where not estimable."""
-        variance = np.einsum("ij,jk,ik->i", self.functions, self.basis.covariance, self.functions, optimize=True)
+        variance = np.sum((self.functions @ self.basis.covariance) * self.functions, axis=1)
         return np.where(self.estimable, np.sqrt(np.maximum(variance, 0.0)), np.nan)
 
     @property
@@ -358,34 +358,18 @@ def regridded(means: MarginalMeans, scale: str) -> MarginalMeans:
             raise DataError("regrid='log' needs positive estimates on the response scale")
         positive = np.where(means.estimable, value, 1.0)
         value, slope, new = np.log(positive), slope / positive, log_scale()
-    jacobian = slope[:, None] * means.functions
-    basis = linearised(means.basis, value, jacobian)
-    defects = np.eye(len(value))[:, ~means.estimable]
+    functions = slope[:, None] * means.functions
     facts = replace(means.facts, estimate="response" if scale == "response" else means.facts.estimate)
     view = replace(means.view, response=means.view.response or scale == "response", sigma=0.0)
-    zero = np.zeros(len(value))
     return replace(
         means,
-        functions=np.eye(len(value)),
-        offset=zero,
-        defects=defects,
-        basis=basis,
+        functions=functions,
+        offset=value - functions @ means.basis.estimate,
+        defects=indicators(means.defects),
         scale=new,
         facts=facts,
         view=view,
     )
 
 
-def linearised(basis: Basis, value: Floats, jacobian: Floats) -> Basis:
-    """Functions of a basis as a basis of their own, by the delta method: `value` (m,) with derivatives (m, p)."""
-    if basis.degrees is infinite:
-        degrees: Any = infinite
-    else:
-
-        def degrees(functions: Floats) -> Floats:
-            return basis.degrees(functions @ jacobian)
-
-    return Basis(value, jacobian @ basis.covariance @ jacobian.T, degrees, basis.ddf)
-
-
-__all__ = ["ArrayLike", "Facts", "MarginalMeans", "View", "allowed_adjustment", "linearised", "regridded"]
+__all__ = ["ArrayLike", "Facts", "MarginalMeans", "View", "allowed_adjustment", "regridded"]

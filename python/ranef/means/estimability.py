@@ -44,6 +44,14 @@ def defects(fixed: FixedDesign, table: Table, points: pd.DataFrame) -> Floats:
     return np.asarray((wanted[:, dropped] - wanted[:, kept] @ relation) / size)
 
 
+def indicators(defect: Floats) -> Floats:
+    """Defects (m, k) of functions that are not linear: nothing but itself makes up for one that is not estimable."""
+    unknown = np.flatnonzero(~estimable(defect))
+    made = np.zeros((len(defect), len(unknown)))
+    made[unknown, np.arange(len(unknown))] = 1.0
+    return made
+
+
 def estimable(defect: Floats) -> Bools:
     """Whether each row (m, r) of defects is zero up to rounding."""
     if not defect.shape[1]:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ranef.means.adjust import (
-    TestFamily,
+    FamilyOfTests,
     adjusted_p_values,
     critical_values,
     interval_method,
@@ -117,7 +117,7 @@ def _label(value: Any, stroke: str) -> str:
     return stroke.join(value) if isinstance(value, tuple) else level_text(value)
 
 
-def _families(means: MarginalMeans, eta: Floats, std_error: Floats, df: Floats) -> list[tuple[Places, TestFamily]]:
+def _families(means: MarginalMeans, eta: Floats, std_error: Floats, df: Floats) -> list[tuple[Places, FamilyOfTests]]:
     """The estimable rows of every group with their family."""
     method = effective_adjustment(means)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -126,13 +126,13 @@ def _families(means: MarginalMeans, eta: Floats, std_error: Floats, df: Floats) 
     for _, rows in groups(means):
         places = rows[np.isfinite(statistic[rows])]
         if method == "none" or not places.size:
-            made.append((places, TestFamily(statistic[places], df[places], None, 0, np.zeros((0, 0)))))
+            made.append((places, FamilyOfTests(statistic[places], df[places], None, 0, np.zeros((0, 0)))))
             continue
         functions = means.functions[places]
         covariance = functions @ means.basis.covariance @ functions.T if method == _NEEDS_CORRELATION else None
         rank = int(np.linalg.matrix_rank(functions)) if method == _NEEDS_RANK else 0
         correlation = np.zeros((0, 0)) if covariance is None else _correlation(covariance)
-        made.append((places, TestFamily(statistic[places], df[places], means.facts.means, rank, correlation)))
+        made.append((places, FamilyOfTests(statistic[places], df[places], means.facts.means, rank, correlation)))
     return made
 
 
@@ -141,7 +141,7 @@ def _correlation(covariance: Floats) -> Floats:
     return np.asarray(covariance / np.outer(sd, sd))
 
 
-def _spread(families: Sequence[tuple[Places, TestFamily]], means: MarginalMeans, critical: bool) -> Floats:
+def _spread(families: Sequence[tuple[Places, FamilyOfTests]], means: MarginalMeans, critical: bool) -> Floats:
     """P-values or critical values of all rows; NaN where there is no test."""
     made = np.full(len(means), np.nan)
     method = effective_adjustment(means)

@@ -125,8 +125,6 @@ def _by_degree(parts: list[MarginalMeans], specs: Specs) -> MarginalMeans:
         one.insert(len(specs.over), "degree", degree_name(degree))
         labels.append(one)
     first = parts[0]
-    if first.basis.estimate is not parts[-1].basis.estimate:
-        raise DataError("max_degree is for trends on the link scale: leave out regrid= and component='response'")
     return replace(
         first,
         labels=pd.concat(labels, ignore_index=True),
