@@ -4,33 +4,11 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from support.factorial import two_way
 
 import ranef
 from ranef.errors import DataError
 from ranef.means.table import row_names
-
-
-def two_way(missing_cell=False, seed=3):
-    """Counts and a gaussian response by two factors, a covariate and groups, unbalanced."""
-    rng = np.random.default_rng(seed)
-    n = 240
-    data = pd.DataFrame(
-        {
-            "a": pd.Categorical(rng.choice(["low", "mid", "high"], n, p=[0.5, 0.3, 0.2]), ["low", "mid", "high"]),
-            "b": rng.choice(["u", "v"], n),
-            "x": rng.uniform(1, 5, n),
-            "g": rng.choice([f"g{k}" for k in range(12)], n),
-            "e": rng.uniform(1, 3, n),
-            "year": rng.choice([2001, 2002, 2003], n),
-        }
-    )
-    if missing_cell:
-        data = data[~((data.a == "high") & (data.b == "u"))].reset_index(drop=True)
-    effect = data["a"].cat.codes * 0.4 + (data["b"] == "v") * 0.3 + 0.1 * data["x"]
-    groups = dict(zip(sorted(data["g"].unique()), rng.normal(0, 0.5, 12), strict=True))
-    data["y"] = effect + data["g"].map(groups) + rng.normal(0, 0.7, len(data))
-    data["n"] = rng.poisson(np.exp(effect - 0.3 + np.log(data["e"])))
-    return data
 
 
 @pytest.fixture(scope="module")
@@ -308,6 +286,32 @@ def test_joint_tests_are_those_of_sum_contrasts(linear):
     assert table.index.tolist() == ["a", "b", "x", "a:b"]
 
 
+def test_joint_tests_of_many_covariates_need_no_large_grid():
+    """The grid of all 24 covariates at two values each would have sixteen million points."""
+    rng = np.random.default_rng(2)
+    data = pd.DataFrame(rng.normal(size=(200, 24)), columns=[f"x{k}" for k in range(24)])
+    data["y"] = rng.normal(size=200)
+    fit = ranef.fit("y ~ " + " + ".join(data.columns[:24]), data, reml=True)
+    table = fit.joint_tests(ddf="asymptotic")
+    z = fit.fixef()[1:] / np.sqrt(np.diag(fit.vcov()))[1:]
+    np.testing.assert_allclose(table["statistic"], z**2, rtol=1e-8)
+
+
+def test_a_grid_too_large_to_compute_says_what_to_hold():
+    data = two_way()
+    fit = ranef.fit("y ~ a * b + x + (1 | g)", data)
+    with pytest.raises(DataError, match=r"x \(400000\).*hold some"):
+        fit.emmeans("~ a", at={"x": np.linspace(0, 1, 400_000)})
+
+
+def test_constant_parts_have_one_mean():
+    fit = ranef.fit("y ~ 1 + (1 | g)", two_way())
+    mean = fit.emmeans("~ 1").to_frame()
+    assert mean["emmean"][0] == pytest.approx(fit.fixef()["Intercept"])
+    with pytest.raises(DataError, match="which is a constant"):
+        fit.emmeans("~ a")
+
+
 def test_joint_tests_of_the_zero_part_name_its_terms():
     rng = np.random.default_rng(1)
     data = two_way()
@@ -363,6 +367,15 @@ def test_the_usual_degrees_of_freedom_follow_the_model(linear, counts):
     assert np.isinf(by_ml.emmeans("~ a").df).all()
     no_groups = ranef.fit("y ~ a", linear.data)
     assert (no_groups.emmeans("~ a").df == no_groups.df_resid).all()
+
+
+def test_thousands_of_random_effects_are_given_z_tests_and_a_note():
+    rng = np.random.default_rng(4)
+    data = pd.DataFrame({"g": np.repeat(np.arange(3100), 3), "a": np.tile(["p", "q", "r"], 3100)})
+    data["y"] = rng.normal(size=3100)[data["g"]] + rng.normal(size=len(data))
+    means = ranef.fit("y ~ a + (1 | g)", data, reml=True).emmeans("~ a")
+    assert np.isinf(means.df).all()
+    assert "Degrees-of-freedom method: asymptotic, with 3100 random effects" in str(means)
 
 
 def test_small_sample_quantities_are_made_once_a_fit(linear):

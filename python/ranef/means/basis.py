@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+# Beyond so many random effects Kenward and Roger's correction is made only where it is asked for: crossed ones of
+# this number cost many seconds, which grow with its cube.
+_MOST_RANDOM_EFFECTS = 3000
+
 
 @dataclass(frozen=True, slots=True)
 class Basis:
@@ -64,25 +68,28 @@ def component_basis(fit: Fit, component: str, ddf: str | None) -> Basis:
     if chosen == "residual":
         residual = residual_df(fit)
         return Basis(estimate, covariance, lambda functions: np.full(len(functions), residual), chosen)
-    return Basis(estimate, covariance, infinite, "")
+    note = f"asymptotic, with {_random_effects(fit)} random effects; ddf='kenward-roger' takes its time"
+    return Basis(estimate, covariance, infinite, note if ddf is None and _is_large(fit, component) else "")
 
 
 def choose_ddf(fit: Fit, component: str, ddf: str | None) -> str:
     """How degrees of freedom are found: `ddf`, or what is usual for the fit.
 
     Usual are Kenward and Roger's for a gaussian model with random effects fitted by REML, those of the residual for a
-    gaussian model without random effects, and none (z) for everything else.
+    gaussian model without random effects, and none (z) for everything else, models with thousands of random effects
+    among it.
 
     Raises
     ------
     DataError
         If there is no such way, or the model does not allow it.
     """
-    linear = component == "cond" and fit.family.name == "gaussian" and fit.family.link == "identity"
+    linear = _is_linear(fit, component)
     if ddf is None:
         if linear and not fit.design.terms:
             return "residual"
-        return "kenward-roger" if linear and fit.reml and _allows_kenward_roger(fit) else "asymptotic"
+        small = linear and fit.reml and _random_effects(fit) <= _MOST_RANDOM_EFFECTS
+        return "kenward-roger" if small and _allows_kenward_roger(fit) else "asymptotic"
     if ddf == "residual":
         if not linear or fit.design.terms:
             raise DataError("ddf='residual' is for the means of a gaussian model without random effects")
@@ -97,6 +104,21 @@ def residual_df(fit: Fit) -> float:
     """Degrees of freedom of the residual: with REML those of least squares, with ML all parameters are counted."""
     coefficients = len(fit.design.predictors[0].fixed.names)
     return float(fit.nobs - coefficients if fit.reml else fit.df_resid)
+
+
+def _is_linear(fit: Fit, component: str) -> bool:
+    return component == "cond" and fit.family.name == "gaussian" and fit.family.link == "identity"
+
+
+def _random_effects(fit: Fit) -> int:
+    """Number of random effects of all terms."""
+    return sum(len(t.labels) * len(t.term_names) for t in fit.design.terms)
+
+
+def _is_large(fit: Fit, component: str) -> bool:
+    """Whether degrees of freedom would be Kenward and Roger's but for the number of random effects."""
+    large = _random_effects(fit) > _MOST_RANDOM_EFFECTS
+    return large and _is_linear(fit, component) and fit.reml and _allows_kenward_roger(fit)
 
 
 def _allows_kenward_roger(fit: Fit) -> bool:

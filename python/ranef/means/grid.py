@@ -8,6 +8,7 @@ values is treated as a factor. Other values are asked for by `at`.
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ Reducer = Callable[[Floats], Any]
 
 # A covariate with at most so many distinct values is treated as a factor.
 _FEW_VALUES = 2
+# Points that a grid may have.
+_MOST_POINTS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,9 @@ def reference_grid(
 def grid_frame(variables: Sequence[GridVariable]) -> pd.DataFrame:
     """All combinations of the variables' values; the last varies fastest."""
     sizes = [len(v.values) for v in variables]
+    if math.prod(sizes) > _MOST_POINTS:
+        axes = " x ".join(f"{v.name} ({len(v.values)})" for v in variables if len(v.values) > 1)
+        raise DataError(f"the reference grid has {math.prod(sizes)} points, {axes}: hold some of them by at=")
     places = np.indices(sizes).reshape(len(sizes), -1) if sizes else np.zeros((0, 1), dtype=np.intp)
     columns = {v.name: _column(v.values)[p] for v, p in zip(variables, places, strict=True)}
     return pd.DataFrame(columns, index=pd.RangeIndex(places.shape[1]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +16,9 @@ from ranef.errors import DataError
 from ranef.inference.small_sample import f_p_value
 from ranef.means import build
 from ranef.means.averaging import averaging_weights
-from ranef.means.basis import component_basis
 from ranef.means.comparisons import Request, contrast
 from ranef.means.emmeans import Facts, MarginalMeans, View
-from ranef.means.grid import grid_frame, grid_rows, reference_grid
-from ranef.means.scales import component_scale
+from ranef.means.grid import ReferenceGrid, grid_frame, grid_rows, reference_grid
 from ranef.means.specs import Names, Specs, read_names
 from ranef.means.table import groups
 
@@ -78,16 +76,15 @@ def joint_table(means: MarginalMeans, null: float) -> pd.DataFrame:
 def joint_tests(fit: Fit, by: Names | None, component: str, ddf: str | None) -> pd.DataFrame:
     """See `Fit.joint_tests`."""
     split = read_names(by, "by")
+    request = build.Request("~ 1", component=component, ddf=ddf)
     grid = reference_grid(fit, build.components_of(fit, component), reduce=_around_mean)
     for name in split:
         grid.variable(name)
-    frame = grid_frame(grid.variables)
-    rows = grid_rows(fit, grid, frame)
-    basis, scale = component_basis(fit, component, ddf), component_scale(fit, component)
+    terms = _term_variables(fit, component)
     made: list[tuple[Any, ...]] = []
-    for names in _tested(fit, component, grid.names, split):
-        kept, rest = build.split_variables(grid, Specs(names, split))
-        means = _means_over(fit, grid, frame, rows, basis, scale, kept, rest, Specs(names, split))
+    for names in _tested(terms, grid.names, split):
+        specs = Specs(names, split)
+        means = _means(fit, request, _reduced(grid, terms, names, split), specs)
         compared = contrast(means, Request(interaction="consec", adjust="none"))
         for key, places in groups(compared):
             test = joint_test(compared, places)
@@ -103,12 +100,16 @@ def _around_mean(values: Floats) -> Floats:
     return np.asarray(values.mean() + np.array([-1.0, 1.0]))
 
 
-def _tested(fit: Fit, component: str, names: Sequence[str], split: Sequence[str]) -> list[tuple[str, ...]]:
+def _term_variables(fit: Fit, component: str) -> list[set[str]]:
+    """The variables of each term of a component."""
+    terms = fit.design.predictors[fit.predictor_place(component)].fixed.spec.matrix.terms.terms
+    return [{name for factor in term for name in factor.variables} for term in terms]
+
+
+def _tested(terms: Sequence[set[str]], names: Sequence[str], split: Sequence[str]) -> list[tuple[str, ...]]:
     """Sets of variables that some term of the model has together, by size, those of `by` left out."""
-    predictor = fit.design.predictors[fit.predictor_place(component)]
     found: dict[tuple[str, ...], None] = {}
-    for term in predictor.fixed.spec.matrix.terms.terms:
-        inside = {name for factor in term for name in factor.variables}
+    for inside in terms:
         free = [name for name in names if name in inside and name not in split]
         for size in range(1, len(free) + 1):
             found.update(dict.fromkeys(itertools.combinations(free, size)))
@@ -116,18 +117,23 @@ def _tested(fit: Fit, component: str, names: Sequence[str], split: Sequence[str]
     return sorted(found, key=lambda s: (len(s), [order[n] for n in s]))
 
 
-def _means_over(
-    fit: Fit, grid: Any, frame: pd.DataFrame, rows: Any, basis: Any, scale: Any, kept: Any, rest: Any, specs: Specs
-) -> MarginalMeans:
-    """Means over some axes of a grid whose linear functions are known."""
-    position = frame.reset_index().set_index(list(grid.names))["index"]
-    wanted = grid_frame([*kept, *rest])[list(grid.names)]
-    order = (
-        position.loc[list(wanted.itertuples(index=False, name=None))].to_numpy()
-        if len(grid.names) > 1
-        else (position.loc[wanted[grid.names[0]]].to_numpy())
+def _reduced(
+    grid: ReferenceGrid, terms: Sequence[set[str]], names: Sequence[str], split: Sequence[str]
+) -> ReferenceGrid:
+    """The grid with one value of every variable that the contrasts over `names` do not depend on.
+
+    They keep the terms that have all of `names`; other variables of these terms are averaged over.
+    """
+    together = set(split).union(names, *(inside for inside in terms if inside.issuperset(names)))
+    return replace(
+        grid, variables=tuple(v if v.name in together else replace(v, values=v.values[:1]) for v in grid.variables)
     )
-    points = build.Points(basis, rows.matrices[0][order], rows.offsets[0][order], rows.defects[order], True, scale)
+
+
+def _means(fit: Fit, request: build.Request, grid: ReferenceGrid, specs: Specs) -> MarginalMeans:
+    """Means on the link scale, averaged with equal weights."""
+    kept, rest = build.split_variables(grid, specs)
+    points = build.points_at(fit, request, grid_rows(fit, grid, grid_frame([*kept, *rest])))
     weights = averaging_weights(fit, grid, kept, rest, "equal")
     labels = build.label_columns(grid_frame(kept), specs)
     return build.averaged_means(points, weights, labels, specs.by, View(), Facts("means", "emmean"))
