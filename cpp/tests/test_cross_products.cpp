@@ -52,7 +52,7 @@ struct Subject {
       const Index end = std::min(begin + block, kRows);
       RowWeights weights{};
       for (std::size_t c = 0; c < weight.size(); ++c) weights[c] = weight[c].data() + begin;
-      accumulate_random_blocks(terms, layout, weights, begin, end, products);
+      accumulate_random_blocks(terms, layout.pairs(), weights, begin, end, products);
       for (std::size_t t = 0; t < terms.size(); ++t)
         accumulate_border_blocks(terms[t], weights[std::size_t(packed_index(terms[t].predictor, 0))],
                                  x.data() + begin * kBorder, kBorder, begin, end, products.border[t]);

@@ -1,11 +1,12 @@
-// ML and REML of Gaussian models against the textbook formulas with a dense
-// covariance matrix V.
+// ML and REML of Gaussian models against the textbook formulas with a dense covariance matrix V: of any random terms,
+// and of one grouping factor.
 
 #include "ranef/objective/profiled_gaussian.hpp"
 
 #include <cmath>
 #include <string>
 
+#include "ranef/objective/grouped_gaussian.hpp"
 #include "support/dense_model.hpp"
 #include "support/finite_difference.hpp"
 #include "support/models.hpp"
@@ -19,9 +20,12 @@ using namespace ranef::test;
 constexpr Index kRows = 120;
 constexpr double kLog2Pi = 1.8378770664093454836;
 
+enum class Terms { every_kind, intercept, two_slopes, wide_indicator };
+
 struct Kind {
   std::string name;
   bool reml = false, counts = false, offsets = false;
+  Terms terms = Terms::every_kind;
 };
 
 const std::vector<Kind> kinds = {{"ML"},
@@ -30,6 +34,19 @@ const std::vector<Kind> kinds = {{"ML"},
                                  {"REML, frequency weights", true, true},
                                  {"ML, offsets of mean and log sd", false, false, true},
                                  {"REML, weights and offsets", true, true, true}};
+
+/// The same with one grouping factor.
+std::vector<Kind> grouped_kinds() {
+  std::vector<Kind> out;
+  for (Kind kind : kinds)
+    for (const auto& [name, terms] : {std::pair("intercepts", Terms::intercept), std::pair("slopes", Terms::two_slopes),
+                                      std::pair("indicators", Terms::wide_indicator)}) {
+      kind.terms = terms;
+      out.push_back(kind);
+      out.back().name += std::string(", one factor with ") + name;
+    }
+  return out;
+}
 
 struct Subject {
   Kind kind;
@@ -58,9 +75,25 @@ struct Subject {
       mean_offset = input.predictors[0].offset = draws.uniforms(kRows);
       log_sd_offset = input.predictors[1].offset = 0.5 * draws.uniforms(kRows);
     }
-    input.terms = terms_of_every_kind(kRows, covariate, draws);
+    input.terms = terms(covariate, draws);
     input.reml = kind.reml;
     return Model(std::move(input));
+  }
+
+  std::vector<RandomTermInput> terms(const Vector& covariate, Draws& draws) const {
+    switch (kind.terms) {
+      case Terms::intercept:
+        return {intercept_term(random_levels(kRows, 9, draws), 10)};
+      case Terms::two_slopes: {
+        Matrix basis(kRows, 3);
+        basis << intercept_and_slope(covariate), draws.uniforms(kRows);
+        return {slope_term(random_levels(kRows, 9, draws), 9, basis)};
+      }
+      case Terms::wide_indicator:
+        return {indicator_term(random_levels(kRows, 200, draws), 200, random_levels(kRows, 4, draws), 4, "cs")};
+      default:
+        return terms_of_every_kind(kRows, covariate, draws);
+    }
   }
 
   /// A count of w is w rows: the dense model has them all.
@@ -83,9 +116,12 @@ struct Subject {
   }
 };
 
-ProfiledGaussian objective(const Model& model) {
+std::unique_ptr<ProfiledObjective> objective(const Subject& subject) {
+  if (subject.kind.terms != Terms::every_kind) return make_grouped_gaussian(subject.model);
+  const Model& model = subject.model;
   const int border = int(model.predictors()[0].columns()) + 1;
-  return {model, std::make_shared<CrossProductLayout>(model.terms(), model.rows(), border)};
+  return std::make_unique<ProfiledGaussian>(model,
+                                            std::make_shared<CrossProductLayout>(model.terms(), model.rows(), border));
 }
 
 /// Ordinary parameters, negative ones among them, and some variances of zero.
@@ -93,12 +129,13 @@ std::vector<Vector> thetas(const Model& model) {
   Draws draws(2);
   const Index size = theta_size(model.terms());
   std::vector<Vector> out = {draws.uniforms(size, 0.3, 1.2), draws.uniforms(size), draws.uniforms(size, 0.3, 3.0)};
-  out[2].head(4).setZero();
+  out[2].head(std::min<Index>(4, size)).setZero();
   return out;
 }
 
 void value_matches(const Subject& subject) {
-  ProfiledGaussian profiled = objective(subject.model);
+  const auto owner = objective(subject);
+  ProfiledObjective& profiled = *owner;
   for (const Vector& theta : thetas(subject.model)) {
     check_near(profiled.value(theta), subject.direct_value(theta), 1e-11, 1e-10, "value");
     const GeneralisedLeastSquares gls = subject.direct(theta);
@@ -113,7 +150,8 @@ void value_matches(const Subject& subject) {
 }
 
 void gradient_matches(const Subject& subject) {
-  ProfiledGaussian profiled = objective(subject.model);
+  const auto owner = objective(subject);
+  ProfiledObjective& profiled = *owner;
   for (const Vector& theta : thetas(subject.model)) {
     check(std::isfinite(profiled.value(theta)), "a value");
     const Vector gradient = profiled.gradient();
@@ -133,7 +171,8 @@ void gradient_matches(const Subject& subject) {
 /// b^ = Var(b) Z' V^-1 (y - X beta).
 void effects_match(const Subject& subject) {
   if (subject.kind.counts) return check(true, "shown by the unweighted models");
-  ProfiledGaussian profiled = objective(subject.model);
+  const auto owner = objective(subject);
+  ProfiledObjective& profiled = *owner;
   const Vector theta = thetas(subject.model)[0];
   profiled.value(theta);
   profiled.coefficients();
@@ -155,7 +194,8 @@ void effects_match(const Subject& subject) {
 }
 
 void hessian_is_positive(const Subject& subject) {
-  ProfiledGaussian profiled = objective(subject.model);
+  const auto owner = objective(subject);
+  ProfiledObjective& profiled = *owner;
   const Vector theta = thetas(subject.model)[0];
   profiled.value(theta);
   profiled.gradient();
@@ -167,17 +207,36 @@ void hessian_is_positive(const Subject& subject) {
 void test_no_value() {
   run("an autocorrelation beyond its range has no value, and says so", [] {
     const Subject subject(kinds[0]);
-    ProfiledGaussian profiled = objective(subject.model);
+    const auto owner = objective(subject);
+    ProfiledObjective& profiled = *owner;
     Vector theta = thetas(subject.model)[0];
     theta[5] = 1e5;
     check(std::isinf(profiled.value(theta)) && !profiled.failure().empty(), "infinite, with a reason");
   });
 }
 
+void test_which_models_are_grouped() {
+  run("crossed, serial and very wide terms are not for the objective of one factor", [] {
+    check(make_grouped_gaussian(Subject(kinds[0]).model) == nullptr, "crossed terms");
+    for (const auto& [columns, structure] : {std::pair(6, "ar1"), std::pair(5, "diag")}) {
+      Draws draws(4);
+      ModelInput input;
+      input.likelihood = likelihood("gaussian", Link::identity);
+      input.response = draws.uniforms(kRows);
+      input.predictors = {constant_predictor(kRows), constant_predictor(kRows)};
+      input.terms = {
+          indicator_term(random_levels(kRows, 9, draws), 9, random_levels(kRows, columns, draws), columns, structure)};
+      check(make_grouped_gaussian(Model(std::move(input))) == nullptr, structure);
+    }
+  });
+}
+
 }  // namespace
 
 int main() {
-  for (const Kind& kind : kinds) {
+  std::vector<Kind> all = kinds;
+  for (Kind& kind : grouped_kinds()) all.push_back(std::move(kind));
+  for (const Kind& kind : all) {
     const Subject subject(kind);
     run(kind.name + ": the criterion is the dense one", [&] { value_matches(subject); });
     run(kind.name + ": the gradient is that of the criterion", [&] { gradient_matches(subject); });
@@ -185,5 +244,6 @@ int main() {
     run(kind.name + ": what a search starts from", [&] { hessian_is_positive(subject); });
   }
   test_no_value();
+  test_which_models_are_grouped();
   return finish();
 }

@@ -1,13 +1,24 @@
 #include <cmath>
 #include <limits>
 
+#include "ranef/objective/grouped_gaussian.hpp"
 #include "ranef/objective/profiled_gaussian.hpp"
 #include "report.hpp"
 
 namespace ranef {
 
+namespace {
+
+std::unique_ptr<ProfiledObjective> profiled_objective(const Model& model, Layouts& layouts) {
+  if (auto grouped = make_grouped_gaussian(model)) return grouped;
+  return std::make_unique<ProfiledGaussian>(model, layouts.profiled(model));
+}
+
+}  // namespace
+
 FitReport fit_profiled(const Model& model, Layouts& layouts, const FitRequest& request) {
-  ProfiledGaussian objective(model, layouts.profiled(model));
+  const std::unique_ptr<ProfiledObjective> built = profiled_objective(model, layouts);
+  ProfiledObjective& objective = *built;
   const ParameterMap map(model);
   Index at = 0;
   Vector start = objective.moment_start();

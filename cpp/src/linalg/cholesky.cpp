@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "ranef/linalg/gram.hpp"
+#include "ranef/linalg/log_sum.hpp"
 #include "ranef/linalg/width_dispatch.hpp"
 
 namespace ranef {
@@ -129,18 +131,6 @@ bool eliminate(const EliminationPattern& pattern, int head, double* values, doub
   return true;
 }
 
-/// C <- C - A'A, lower triangle, A of `border` columns.
-void subtract_gram(const DenseKernels& kernels, const std::vector<double>& a, int rows, int border, Block c) {
-  constexpr int kFewColumns = 8;  // packing a tall, thin matrix costs BLAS more than its product
-  if (border > kFewColumns) {
-    kernels.syrk_lower(Transpose::yes, border, rows, -1.0, {a.data(), rows}, 1.0, c);
-    return;
-  }
-  const Eigen::Map<const Matrix> columns(a.data(), rows, border);
-  for (int j = 0; j < border; ++j)
-    for (int i = j; i < border; ++i) c.data[i + j * c.ld] -= columns.col(i).dot(columns.col(j));
-}
-
 }  // namespace
 
 bool Cholesky::factor() {
@@ -153,34 +143,11 @@ bool Cholesky::factor() {
   const int order = pattern_->tail_order(), border = pattern_->border();
   if (border > 0 && pattern_->head_size() > 0) {
     double* corner = values + pattern_->tail_offset() + std::int64_t(order - border) * (order + 1);
-    subtract_gram(*kernels_, border_columns_, pattern_->head_size(), border, {corner, order});
+    const int rows = pattern_->head_size();
+    subtract_gram(*kernels_, {border_columns_.data(), rows}, rows, border, {corner, order});
   }
   return order == 0 || kernels_->potrf_lower(order, values + pattern_->tail_offset(), order);
 }
-
-namespace {
-
-/// Sum of logarithms, by the logarithm of products while they stay in range: one logarithm for many pivots.
-class LogSum {
- public:
-  void add(double pivot) {
-    product_ *= pivot;
-    if (product_ > 1e100 || product_ < 1e-100) flush();
-  }
-  double total() {
-    flush();
-    return sum_;
-  }
-
- private:
-  void flush() {
-    sum_ += std::log(product_);
-    product_ = 1.0;
-  }
-  double sum_ = 0.0, product_ = 1.0;
-};
-
-}  // namespace
 
 double Cholesky::log_determinant(int border) const {
   LogSum sum;

@@ -105,14 +105,14 @@ CrossProductLayout::CrossProductLayout(const std::vector<RandomTerm>& terms, Ind
     }
 }
 
-CrossProducts::CrossProducts(const std::vector<RandomTerm>& terms, const CrossProductLayout& layout)
-    : border_gram(Matrix::Zero(layout.border(), layout.border())) {
+CrossProducts::CrossProducts(const std::vector<RandomTerm>& terms, const std::vector<TermPair>& pairs, int columns)
+    : border_gram(Matrix::Zero(columns, columns)) {
   for (const RandomTerm& term : terms) {
     const Index nodes = term.node_count(), w = term.width;
     diagonal.push_back(Vector::Zero(nodes * w * w));
-    border.push_back(Vector::Zero(nodes * w * layout.border()));
+    border.push_back(Vector::Zero(nodes * w * columns));
   }
-  for (const TermPair& p : layout.pairs())
+  for (const TermPair& p : pairs)
     pair.push_back(
         Vector::Zero(static_cast<Index>(p.first_node.size()) * terms[p.first].width * terms[p.second].width));
 }
@@ -186,15 +186,33 @@ void accumulate_pair(const RandomTerm& a, const RandomTerm& b, const TermPair& p
   }
 }
 
+/// Rows of one node mostly stand together: their sums are kept in registers. z: null for an intercept.
+template <class Width, class Border>
+void accumulate_border_runs(const int* node, const double* z, const double* weights, const double* x, Index count,
+                            double* out, Width w, Border border) {
+  for (Index i = 0; i < count;) {
+    const int current = node[i];
+    std::array<double, kMaxUnrolledWidth * kMaxUnrolledWidth> sum{};
+    for (; i < count && node[i] == current; ++i, x += border) {
+      for (int j = 0; j < w; ++j) {
+        const double wz = z == nullptr ? weights[i] : weights[i] * z[i * w + j];
+        for (int k = 0; k < border; ++k) sum[j * border + k] += wz * x[k];
+      }
+    }
+    double* block = out + Index(current) * w * border;
+    for (int k = 0; k < w * border; ++k) block[k] += sum[k];
+  }
+}
+
 }  // namespace
 
-void accumulate_random_blocks(const std::vector<RandomTerm>& terms, const CrossProductLayout& layout,
+void accumulate_random_blocks(const std::vector<RandomTerm>& terms, const std::vector<TermPair>& pairs,
                               const RowWeights& weights, Index begin, Index end, CrossProducts& out) {
   for (std::size_t t = 0; t < terms.size(); ++t)
     accumulate_diagonal(terms[t], weights[packed_index(terms[t].predictor, terms[t].predictor)], begin, end,
                         out.diagonal[t].data());
-  for (std::size_t p = 0; p < layout.pairs().size(); ++p) {
-    const TermPair& pair = layout.pairs()[p];
+  for (std::size_t p = 0; p < pairs.size(); ++p) {
+    const TermPair& pair = pairs[p];
     const RandomTerm &a = terms[pair.first], &b = terms[pair.second];
     const int high = std::max(a.predictor, b.predictor), low = std::min(a.predictor, b.predictor);
     accumulate_pair(a, b, pair, weights[packed_index(high, low)], begin, end, out.pair[p].data());
@@ -204,6 +222,15 @@ void accumulate_random_blocks(const std::vector<RandomTerm>& terms, const CrossP
 void accumulate_border_blocks(const RandomTerm& term, const double* weights, const double* x, int border, Index begin,
                               Index end, Vector& out) {
   const Index w = term.width;
+  if (term.kind != BasisKind::indicator && std::max<Index>(w, border) <= kMaxUnrolledWidth) {
+    const double* z = term.kind == BasisKind::dense ? term.basis.data() + begin * w : nullptr;
+    dispatch_width(term.width, [&](auto width) {
+      dispatch_width(border, [&](auto columns) {
+        accumulate_border_runs(term.node.data() + begin, z, weights, x, end - begin, out.data(), width, columns);
+      });
+    });
+    return;
+  }
   for (Index i = begin; i < end; ++i, x += border) {
     const RowValues z = row_values(term, i);
     for (int j = 0; j < z.count; ++j) {

@@ -18,10 +18,6 @@ constexpr int kMaxHalvings = 40;
 /// -1/2 log|H| has a pole that is no likelihood's (the random effect's posterior has left the shape of a Gaussian).
 constexpr double kPole = 0.05;
 
-double log_volume(const LinearPredictor& predictor) {
-  return predictor.to_user.diagonal().cwiseAbs().array().log().sum();
-}
-
 }  // namespace
 
 LaplaceObjective::LaplaceObjective(const Model& model, std::shared_ptr<const CrossProductLayout> layout,
@@ -114,7 +110,7 @@ void LaplaceObjective::accumulate_rows(Index begin, Index end) {
   for (std::size_t t = 0; t < terms.size(); ++t)
     accumulate_transpose(terms[t], scratch_gradient_.col(terms[t].predictor).data(), begin, end,
                          effect_gradient_[t].data());
-  accumulate_random_blocks(terms, *layout_, weights, begin, end, products_);
+  accumulate_random_blocks(terms, layout_->pairs(), weights, begin, end, products_);
   if (border_ == 0) return;
   const Index count = end - begin;
   const auto rows = border_rows_.middleRows(begin, count);
@@ -215,7 +211,7 @@ double LaplaceObjective::value_at(const Vector& point, double tolerance) {
   if (!find_mode(tolerance)) return kNoValue;
   double value = at_mode_ + model_->constant() + 0.5 * system_.cholesky().log_determinant(determinant_border_) -
                  0.5 * system_.log_determinant_precision();
-  if (model_->reml()) value -= 0.5 * border_ * kLog2Pi + log_volume(model_->predictors()[0]);
+  if (model_->reml()) value -= 0.5 * border_ * kLog2Pi + model_->predictors()[0].log_volume();
   if (std::isfinite(value)) return value;
   failure_ = "the log-likelihood is not finite";
   return kNoValue;

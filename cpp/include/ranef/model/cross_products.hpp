@@ -54,7 +54,9 @@ struct CrossProducts {
   std::vector<Vector> border;    ///< per term: nodes x width x border
   Matrix border_gram;            ///< border x border, lower triangle
 
-  CrossProducts(const std::vector<RandomTerm>& terms, const CrossProductLayout& layout);
+  CrossProducts(const std::vector<RandomTerm>& terms, const std::vector<TermPair>& pairs, int border);
+  CrossProducts(const std::vector<RandomTerm>& terms, const CrossProductLayout& layout)
+      : CrossProducts(terms, layout.pairs(), layout.border()) {}
   void set_zero();
 };
 
@@ -62,7 +64,7 @@ struct CrossProducts {
 using RowWeights = std::array<const double*, packed_size(kMaxPredictors)>;
 
 /// Adds the rows begin..end to the blocks between random terms; weights[...][i - begin].
-void accumulate_random_blocks(const std::vector<RandomTerm>& terms, const CrossProductLayout& layout,
+void accumulate_random_blocks(const std::vector<RandomTerm>& terms, const std::vector<TermPair>& pairs,
                               const RowWeights& weights, Index begin, Index end, CrossProducts& out);
 
 /// Adds rows begin..end to the blocks of one term with the border: Z' diag(w) X; x is the border's rows, row by row.

@@ -25,6 +25,8 @@ struct LinearPredictor {
   Vector offset;   ///< n, or empty
 
   Index columns() const { return matrix.cols(); }
+  /// log |det to_user|: the change of variables from our columns to the user's.
+  double log_volume() const { return to_user.diagonal().cwiseAbs().array().log().sum(); }
 };
 
 struct ModelInput {

@@ -44,6 +44,9 @@ struct RandomTerm {
   int user_width() const { return series > 1 ? series : width; }
 };
 
+/// Vectors over the nodes of each term: effects, gradients.
+using TermVectors = std::vector<Vector>;
+
 /// A row's values of a term: pointer to `count` values, the first belonging to column `first`.
 struct RowValues {
   const double* values;

@@ -18,13 +18,13 @@
 
 #include <memory>
 
-#include "ranef/model/model.hpp"
-#include "ranef/objective/objective.hpp"
+#include "ranef/model/gaussian_products.hpp"
+#include "ranef/objective/profiled_objective.hpp"
 #include "ranef/objective/scaled_system.hpp"
 
 namespace ranef {
 
-class ProfiledGaussian final : public Objective {
+class ProfiledGaussian final : public ProfiledObjective {
  public:
   /// `layout` has a border of p + 1: the mean's fixed effects and the response.
   ProfiledGaussian(const Model& model, std::shared_ptr<const CrossProductLayout> layout);
@@ -36,19 +36,16 @@ class ProfiledGaussian final : public Objective {
   Matrix approximate_hessian() override;
   std::string failure() const override { return failure_; }
 
-  /// theta from sums of squares between the levels of each term (Henderson 1953, method 1).
-  Vector moment_start() const;
+  Vector moment_start() const override { return ranef::moment_start(*model_, layout_->pairs(), products_); }
 
-  // At the last point.
-  double residual_variance() const { return residual_squares_ / effective_rows_; }
-  /// Fixed effects of the model's orthogonal columns, and their covariance given theta.
-  Vector coefficients();
-  Matrix coefficient_covariance() const;
-  /// Conditional modes; after `coefficients`.
-  TermVectors effects() const;
+  double residual_variance() const override { return residual_squares_ / effective_rows_; }
+  Vector coefficients() override;
+  Matrix coefficient_covariance() const override;
+  TermVectors effects() const override;
 
  private:
-  void accumulate();
+  ProfiledGaussian(const Model& model, std::shared_ptr<const CrossProductLayout> layout, GaussianProducts data);
+
   /// The joint solution: v in H's coordinates, then beta (of the least-squares residual).
   void solve();
   TermVectors residual_products() const;
@@ -57,7 +54,7 @@ class ProfiledGaussian final : public Objective {
   std::shared_ptr<const CrossProductLayout> layout_;
   int columns_;            // p
   double effective_rows_;  // n, or n - p
-  double constant_ = 0.0;  // what does not depend on theta
+  double constant_;        // what does not depend on theta
   Vector least_squares_;   // coefficients that y was reduced by
   CrossProducts products_;
   ScaledSystem system_;

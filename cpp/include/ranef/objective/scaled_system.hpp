@@ -12,9 +12,6 @@
 
 namespace ranef {
 
-/// Vectors over the nodes of each term: effects, gradients.
-using TermVectors = std::vector<Vector>;
-
 class ScaledSystem {
  public:
   ScaledSystem(const std::vector<RandomTerm>& terms, const CrossProductLayout& layout, const DenseKernels& kernels);
