@@ -122,15 +122,20 @@ def predictor_covariance(fit: Fit, rows: Rows, include: Sequence[bool]) -> Float
         return np.asarray(fit.model.core.predictor_covariance(result, vcov, predictors, terms), dtype=np.float64)
 
 
-def _fixed_covariance(fit: Fit, rows: Rows) -> Floats:
-    """X V X' of every row, V with the uncertainty of the variances where the fit knows it.
+def coefficient_vcov(fit: Fit) -> Floats:
+    """Covariance of the fixed effects of all components, with the uncertainty of the variances where it is known.
 
     As glmmTMB's, and as the predictions with random effects above have it; lmer's standard errors of the coefficients,
     which `Fit.vcov` gives for gaussian models, take the variances as known.
     """
-    sizes = np.cumsum([0, *(m.shape[1] for m in rows.matrices)])
     full = fit.parameter_vcov[np.ix_(fit.beta_places, fit.beta_places)]
-    vcov = np.where(np.isfinite(full), full, fit.fixed_vcov)
+    return np.where(np.isfinite(full), full, fit.fixed_vcov)
+
+
+def _fixed_covariance(fit: Fit, rows: Rows) -> Floats:
+    """X V X' of every row."""
+    sizes = np.cumsum([0, *(m.shape[1] for m in rows.matrices)])
+    vcov = coefficient_vcov(fit)
     count = len(rows.matrices)
     made = np.empty((rows.count, count, count))
     for a in range(count):
