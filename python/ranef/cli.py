@@ -80,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--format", choices=("csv", "json"), default="csv", help="of the files in the folder (default: csv)"
     )
+    fit.add_argument(
+        "--report", type=Path, metavar="FILE", help="also write the fit as one HTML page (pictures need matplotlib)"
+    )
     demo = commands.add_parser("demo", help="fit the data set that ships with the package, and show the fit")
     demo.add_argument("--png", type=Path, metavar="FILE", help="also draw the fit into this file (needs matplotlib)")
     return parser
@@ -108,6 +111,8 @@ def _fit(parsed: argparse.Namespace) -> int:
     if parsed.out is not None:
         for path in write_tables(result, parsed.out, parsed.format):
             _say(f"wrote {path}", sys.stderr)
+    if parsed.report is not None:
+        _say(f"wrote {result.report(parsed.report)}", sys.stderr)
     return 0 if result.converged else NOT_CONVERGED
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -39,6 +40,7 @@ from ranef.observation_variance import VarianceMethod
 from ranef.parameters import Values
 from ranef.plots import caterpillar, correlations, effects, lines, shrinkage
 from ranef.predict import PredictionType
+from ranef.report import report
 from ranef.varcorr import VarCorr
 from ranef.variance_components import Reference
 
@@ -745,6 +747,40 @@ class Fit(FitState):
     def __maketables_stat__(self, key: str) -> maketables.Statistic:
         """A statistic for maketables."""
         return maketables.statistic(self, key)
+
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        title: str | None = None,
+        plots: bool = True,
+        level: float = 0.95,
+    ) -> Path:
+        """Write the fit as one HTML page: equations, tables, explained variance, checks, pictures, versions.
+
+        The file holds everything that it shows, pictures included, and fetches nothing.
+
+        Parameters
+        ----------
+        path : file to write
+        title : heading; None: the formula
+        plots : whether to draw pictures (extra ``plot``)
+        level : probability of the intervals
+
+        Returns
+        -------
+        Path of the file.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib, ranef
+        >>> fit = ranef.fit("count ~ cover + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     page = fit.report(pathlib.Path(folder) / "frogs.html", title="Frogs", plots=False)
+        ...     "<title>Frogs</title>" in page.read_text(encoding="utf-8")
+        True
+        """
+        return report.write_report(self, path, title, plots, level)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a small file, without the data, from which `ranef.load` makes a fit that predicts."""

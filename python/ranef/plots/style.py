@@ -160,7 +160,8 @@ def level_ticks(ax: Axes, labels: Sequence[object], what: str, *, axis: str = "y
 
 def robust_limits(values: NDArray[np.float64], always: NDArray[np.float64]) -> tuple[float, float]:
     """Limits of an axis: all of `always`, and the `values` within four quartile ranges of their middle."""
-    low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75])
+    values = values[np.isfinite(values)] if np.isfinite(values).any() else always
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
     reach = 4.0 * max(high - low, 1e-12)
     near = values[np.abs(values - middle) <= reach]
     shown = np.concatenate([near, always])
