@@ -77,6 +77,15 @@ def test_average_predictions_average_ours_by_any_column(package, fit):
     assert shown == pytest.approx(ours.to_dict())
 
 
+def test_predictions_at_means_are_marginal_means(package, fit):
+    model = adapt(fit, type="link")
+    grid = import_module("marginaleffects.datagrid").datagrid(model=model, shore=["natural", "mown"])
+    made = package.predictions(model, newdata=grid).sort("shore")
+    means = fit.emmeans("~ shore").to_frame()
+    np.testing.assert_allclose(made["estimate"].to_numpy(), means["emmean"], rtol=1e-10)
+    np.testing.assert_allclose(made["std_error"].to_numpy(), means["std_error"], rtol=1e-3)
+
+
 def test_intervals_are_normal(package, fit):
     made = package.avg_predictions(adapt(fit))
     half = (made["conf_high"] - made["conf_low"]).item() / 2

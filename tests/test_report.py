@@ -104,6 +104,13 @@ def test_rate_ratios_are_exponentiated(fit, page):
     assert float(page.rows("Rate ratio")["cover"]["Rate ratio"]) == pytest.approx(ratio, abs=5e-4)
 
 
+def test_tests_of_terms_are_the_fits(fit, page):
+    shown = page.rows("Chi-square")["shore:cover"]
+    row = fit.anova().to_frame().loc["shore:cover"]
+    assert float(shown["Chi-square"]) == pytest.approx(row["statistic"], abs=5e-3)
+    assert float(shown["p"]) == pytest.approx(row["p_value"], abs=5e-3)
+
+
 def test_random_effects_are_the_fits(fit, page):
     shown = page.rows("Parameter")["sd(Intercept|pond)"]
     assert float(shown["Estimate"]) == pytest.approx(fit.covariance_blocks[0].sd[0], abs=5e-4)

@@ -49,6 +49,7 @@ def report_html(fit: Fit, title: str | None, with_plots: bool, level: float) -> 
     sections = [
         Section("Model", _model(fit)),
         Section("Coefficients", _coefficients(fit, level)),
+        Section("Terms", _terms(fit)),
         Section("Random effects", _random_effects(fit, level)),
         Section("Explained variance", _explained(fit)),
         Section("Checks", _checks(fit, with_plots)),
@@ -90,6 +91,19 @@ def _coefficients(fit: Fit, level: float) -> str:
         heading = {"term": "Term", "estimate": ratio.capitalize(), "conf_low": "Lower", "conf_high": "Upper"}
         parts += [f"<h3>Conditional model as {ratio}s</h3>", table(ratios, heading)]
     note = f"Lower and upper: {100 * level:g} % Wald intervals. p-values: two-sided z tests, not adjusted."
+    return "".join(parts) + f'<p class="note">{note}</p>' if parts else ""
+
+
+def _terms(fit: Fit) -> str:
+    """Tests of the terms of every component that has some beyond an intercept."""
+    parts = []
+    for component in tables.components(fit):
+        names = tables.coefficient_names(fit, component)
+        if tables.has_own_model(fit, component) and set(names) != {"Intercept"}:
+            tests = fit.anova(component=component).to_frame().reset_index()
+            headings = {"term": "Term", "statistic": "Chi-square", "df": "df", "p_value": "p"}
+            parts += [f"<h3>{escape(COMPONENT_TITLES[component])} model</h3>", table(tests, headings)]
+    note = "Type II Wald chi-square tests: each term after all that do not contain it."
     return "".join(parts) + f'<p class="note">{note}</p>' if parts else ""
 
 
