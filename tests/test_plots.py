@@ -90,7 +90,8 @@ def assert_legible(ax):
         assert not overlapping(tick_labels(panel.yaxis), renderer)
         assert all(t.get_fontsize() >= 7 for t in texts(panel))
         inside = figure.bbox
-        for text in texts(panel):
+        legend = [] if panel.get_legend() is None else panel.get_legend().get_texts()
+        for text in [*texts(panel), *legend]:
             box = text.get_window_extent(renderer)
             assert box.x0 >= -1, text
             assert box.x1 <= inside.x1 + 1, text

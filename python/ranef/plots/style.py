@@ -193,6 +193,6 @@ def legend_above(ax: Axes) -> None:
     labels = ax.get_legend_handles_labels()[1]
     if labels:
         ax.legend(
-            loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(labels), frameon=False, fontsize="small",
+            loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(labels), frameon=False, fontsize="small",
             columnspacing=1.2, handletextpad=0.5, borderaxespad=0.2,
         )  # fmt: skip

@@ -28,9 +28,11 @@ def axes(count: int = 1, width: float = WIDTH, height: float = HEIGHT) -> list[A
 
 
 def figure_of(ax: Axes) -> Figure:
-    """The figure that axes stand in."""
-    figure = ax.get_figure(root=True)
-    assert figure is not None
+    """The figure that axes of `axes` stand in."""
+    from matplotlib.figure import Figure
+
+    figure = ax.figure
+    assert isinstance(figure, Figure)
     return figure
 
 
