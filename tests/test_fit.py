@@ -194,3 +194,13 @@ def test_one_parameter_of_a_correlated_pair_can_be_held():
     narrow = ranef.fit("count ~ cover + (cover | pond)", frogs, family="poisson", fixed={"sd(Intercept|pond)": 0.25})
     assert narrow.parameters().loc["sd(Intercept|pond)", "estimate"] == 0.25
     assert narrow.loglik < ranef.fit("count ~ cover + (cover | pond)", frogs, family="poisson").loglik
+
+
+def test_refit_of_a_reml_fit_reports_like_any_fit():
+    """It used to count the coefficients twice, so that every table failed."""
+    data = ranef.demo_data()
+    fit = ranef.fit("cover ~ 1 + (1 | pond)", data, reml=True)
+    again = fit.refit(data["cover"].to_numpy())
+    assert str(again.varcorr()) == str(fit.varcorr())
+    assert again.df == fit.df
+    assert list(again.parameters().index) == list(fit.parameters().index)

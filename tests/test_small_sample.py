@@ -122,6 +122,18 @@ def test_a_variance_of_zero_leaves_satterthwaite_without_that_term() -> None:
     )
 
 
+def test_variances_that_are_all_zero_leave_the_residual_degrees_of_freedom() -> None:
+    data = split_plot()
+    means = np.linalg.lstsq(np.eye(5)[data["block"].astype(int)], data["y"], rcond=None)[0]
+    data["y"] -= means[data["block"].astype(int)]
+    basis = np.eye(5)[data["block"].astype(int)] * data["slope"].to_numpy()[:, None]
+    data["y"] -= basis @ np.linalg.lstsq(basis, data["y"], rcond=None)[0]
+    fit = ranef.fit("y ~ slope + (slope | block)", data, reml=True)
+    assert len(fit.zero_names) == 2
+    np.testing.assert_allclose(small_sample(fit, "satterthwaite").df(np.eye(2)), len(data) - 2, rtol=1e-6)
+    assert (small_sample(fit, "kenward-roger").df(np.eye(2)) < len(data)).all()
+
+
 def test_a_repeated_row_of_a_hypothesis_changes_nothing() -> None:
     fit = fit_split_plot("(1 | block) + (1 | plot)")
     rows = np.eye(6)[[1, 2]]

@@ -45,7 +45,7 @@ def refit(fit: Fit, y: ArrayLike) -> Fit:
         raise ConvergenceError(no_start_message(str(result.reason)))
     timings = {"parse": 0.0, "design": 0.0, "fit": time.perf_counter() - began}
     design = dataclasses.replace(fit.design, response=dataclasses.replace(fit.design.response, values=response))
-    model = Model(fit.model.specification, design, timings, parameter_info=fit.parameter_info)
+    model = Model(fit.model.specification, design, timings, parameter_info=fit.model.parameter_info)
     return FitClass(model, estimate_from_core(result), core_result=result, timings=timings)
 
 

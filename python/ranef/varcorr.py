@@ -53,8 +53,9 @@ class CovarianceBlock:
 
     @property
     def covariance(self) -> Floats:
-        """Covariance matrix (q, q)."""
-        return np.asarray(self.corr * np.outer(self.sd, self.sd), dtype=np.float64)
+        """Covariance matrix (q, q); zero beside a variance of zero, where the correlation is undetermined (NaN)."""
+        scale = np.outer(self.sd, self.sd)
+        return np.asarray(np.where(scale > 0, self.corr, 0.0) * scale, dtype=np.float64)
 
 
 def covariance_blocks(
