@@ -121,7 +121,7 @@ def f_p_value(statistic: float, df_num: int, df_den: float) -> float:
 
 
 def small_sample(fit: Fit, ddf: Ddf) -> SmallSample:
-    """How the conditional fixed effects of a fit are tested.
+    """How the conditional fixed effects of a fit are tested; kept with the fit.
 
     Parameters
     ----------
@@ -147,7 +147,13 @@ def small_sample(fit: Fit, ddf: Ddf) -> SmallSample:
     method = checked_ddf(ddf)
     if method == "asymptotic":
         return Asymptotic(np.asarray(fit.estimate.beta[0]), fit.coefficient_vcov(tables.component_slice(fit, "cond")))
-    check_linear(fit, method)
+    if method not in fit.small_samples:
+        check_linear(fit, method)
+        fit.small_samples[method] = _corrected(fit, method)
+    return fit.small_samples[method]
+
+
+def _corrected(fit: Fit, method: Ddf) -> SmallSample:
     if method == "satterthwaite":
         from ranef.inference.satterthwaite import satterthwaite
 
