@@ -115,6 +115,18 @@ def test_likelihood_ratios_of_type_one_add_up() -> None:
     assert total == pytest.approx(null.deviance - fit.deviance, abs=1e-6)
 
 
+def test_expressions_and_names_with_blanks_are_left_out_like_any_term() -> None:
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({"x": rng.normal(size=60), "my col": rng.normal(size=60), "n": np.arange(60) % 3})
+    data["y"] = rng.normal(size=60)
+    fit = ranef.fit("y ~ I(x^2) + factor(n) + `my col`", data)
+    made = fit.drop1().to_frame()
+    assert list(made.index) == ["<none>", "I(x**2)", "C(n)", "my col"]
+    assert made["df"].tolist()[1:] == [1, 2, 1]
+    assert made.loc["my col", "loglik"] == pytest.approx(ranef.fit("y ~ I(x^2) + factor(n)", data).loglik)
+    assert fit.test("my col").statistic == pytest.approx(fit.anova().to_frame().loc["my col", "statistic"])
+
+
 def test_a_wrong_request_is_refused() -> None:
     fit = load_inference_case("orobanche-anova").fit()
     with pytest.raises(ranef.DataError, match="no random effects"):

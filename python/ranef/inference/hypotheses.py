@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from ranef.design.design import FixedDesign
 from ranef.design.fixed import FixedSpec, build_matrix
 from ranef.design.frame import Table, open_table
-from ranef.formula.algebra import Terms
+from ranef.formula.algebra import Term, Terms
 from ranef.formula.expression import Expression
 from ranef.formula.fixed import columns_by_term
 
@@ -86,16 +86,20 @@ def model_terms(fixed: FixedDesign) -> tuple[ModelTerm, ...]:
     place_of = {column: place for place, column in enumerate(spec.kept)}
     made: list[ModelTerm] = []
     start = 0
-    parts: list[tuple[Expression, ...]] = [*([()] if len(counts) > len(terms.terms) else []), *terms.terms]
+    parts: list[Term] = [*([()] if len(counts) > len(terms.terms) else []), *terms.terms]
     for part, count in zip(parts, counts, strict=True):
         columns = tuple(place_of[c] for c in range(start, start + count) if c in place_of)
         start += count
         factors = frozenset(e.text for e in part if is_factor(e, spec.matrix.levels))
         numbers = frozenset(e.text for e in part) - factors
         if columns:
-            name = ":".join(e.text for e in part) or "Intercept"
-            made.append(ModelTerm(name, factors, numbers, columns))
+            made.append(ModelTerm(term_name(part), factors, numbers, columns))
     return tuple(made)
+
+
+def term_name(part: Term) -> str:
+    """A term as tables call it: its factors as written, columns without backticks."""
+    return ":".join(e.variables[0] if e.is_name else e.text for e in part) or "Intercept"
 
 
 def _counts(spec: FixedSpec) -> tuple[int, ...]:

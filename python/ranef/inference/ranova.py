@@ -9,6 +9,7 @@ from ranef.errors import DataError
 from ranef.formula.algebra import Term, Terms
 from ranef.inference.boundary import boundary_p_value
 from ranef.inference.deletions import DeletionTests, deletion_table
+from ranef.inference.hypotheses import term_name
 from ranef.inference.refits import without_random
 
 if TYPE_CHECKING:
@@ -31,8 +32,7 @@ def ranova(fit: Fit) -> DeletionTests:
                 continue
             effects = spec.term.effects
             reduced = Terms(effects.intercept, tuple(t for t in effects.terms if t is not left_out))
-            name = ":".join(e.text for e in left_out)
-            smaller[f"{prefix}{name} in {whole_term}"] = without_random(fit, place, reduced, fit.reml)
+            smaller[f"{prefix}{term_name(left_out)} in {whole_term}"] = without_random(fit, place, reduced, fit.reml)
     table = deletion_table(fit, smaller)
     boundary = [
         float("nan"),

@@ -16,7 +16,7 @@ from ranef.design.random import TermSpec, build_random
 from ranef.errors import DataError
 from ranef.formula.algebra import Terms
 from ranef.formulas import updated_formula, updated_one_sided
-from ranef.inference.hypotheses import ModelTerm, model_terms
+from ranef.inference.hypotheses import ModelTerm, model_terms, term_name
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -55,12 +55,13 @@ def without_terms(fit: Fit, component: str, names: Collection[str], reml: bool) 
     place = fit.predictor_place(component)
     predictor = fit.design.predictors[place]
     old: Terms = predictor.fixed.spec.matrix.terms
-    left = Terms(old.intercept, tuple(t for t in old.terms if ":".join(e.text for e in t) not in names))
+    left = Terms(old.intercept, tuple(t for t in old.terms if term_name(t) not in names))
+    dropped = Terms(False, tuple(t for t in old.terms if term_name(t) in names))
     table = _rows(fit, left.variables)
     fixed = build_fixed(left, table, _contrasts(fit, left, table))
     predictors = list(fit.design.predictors)
     predictors[place] = dataclasses.replace(predictor, fixed=fixed)
-    change = " ".join(["~ .", *(f"- {name}" for name in names)])
+    change = f"~ . - ({dropped.text.removeprefix('0 + ')})"
     specification = fit.model.specification
     if component == "cond":
         changes: dict[str, Any] = {"formula": updated_formula(specification.formula, f". {change}")}
