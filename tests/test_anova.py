@@ -1,6 +1,7 @@
 """Likelihood-ratio tests between fits."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import chi2
 from support.inference_cases import P_VALUE_ATOL, load_inference_case
@@ -114,3 +115,29 @@ def test_different_numbers_of_trials_are_refused():
     other = ranef.fit("cbind(incidence, size - incidence + 1) ~ 1", data, family="binomial")
     with pytest.raises(ranef.DataError, match="numbers of trials"):
         ranef.anova(fit, other)
+
+
+@pytest.mark.parametrize("reml", [True, False], ids=["reml", "ml"])
+def test_two_variances_get_the_mixture_of_three_chi_squares(reml):
+    """Rows by columns, once each: REML's variances are those of the analysis of variance, whose covariance is known."""
+    rng = np.random.default_rng(3)
+    rows, columns = 6, 5
+    data = pd.DataFrame([(a, b) for a in "abcdef" for b in "vwxyz"], columns=["a", "b"])
+    data["y"] = rng.normal(size=30) + 1.5 * rng.normal(size=rows)[pd.factorize(data["a"])[0]]
+    small, large = (ranef.fit(f, data, reml=reml) for f in ("y ~ 1", "y ~ 1 + (1 | a) + (1 | b)"))
+    row = ranef.anova(small, large, refit=False).to_frame().iloc[1]
+    error = 2 / ((rows - 1) * (columns - 1))
+    of_a, of_b = (2 / (rows - 1) + error) / columns**2, (2 / (columns - 1) + error) / rows**2
+    # By ML the information about the two variances, the residual's taken out, is diagonal.
+    r = error / (rows * columns) / np.sqrt(of_a * of_b) if reml else 0.0
+    both = 0.25 + np.arcsin(r) / (2 * np.pi)
+    expected = 0.5 * chi2.sf(row["chisq"], 1) + both * chi2.sf(row["chisq"], 2)
+    assert row["chisq"] > 0
+    assert row["p_value_boundary"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_two_variances_of_a_model_that_is_not_linear_have_no_mixture():
+    data = ranef.demo_data().assign(block=lambda d: np.arange(len(d)) % 12)
+    small = ranef.fit("count ~ cover", data, family="poisson")
+    large = ranef.fit("count ~ cover + (1 | pond) + (1 | block)", data, family="poisson")
+    assert np.isnan(ranef.anova(small, large).to_frame()["p_value_boundary"].iloc[1])
