@@ -134,6 +134,18 @@ def test_cells_without_data_leave_what_is_estimable() -> None:
     assert any("could not be estimated" in note for note in made.notes)
 
 
+@pytest.mark.parametrize("kind", [1, 2, 3])
+def test_coefficients_that_are_held_are_not_tested(kind: int) -> None:
+    data = ranef.demo_data()
+    held = ranef.fit("count ~ cover + shore + (1 | pond)", data, family="poisson", fixed={"cover": 0.5})
+    offset = ranef.fit("count ~ shore + (1 | pond)", data, family="poisson", offset="0.5 * cover")
+    made, expected = held.anova(kind).to_frame(), offset.anova(kind).to_frame()
+    assert "cover" not in made.index
+    assert made.loc["shore", "statistic"] == pytest.approx(expected.loc["shore", "statistic"], rel=1e-5)
+    with pytest.raises(ranef.DataError, match="held at a value"):
+        held.test("cover")
+
+
 def test_the_print_is_rs_table() -> None:
     text = str(load_inference_case("oats-unbalanced-ddf").fit().anova(ddf="kenward-roger"))
     lines = text.splitlines()

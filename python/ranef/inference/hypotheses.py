@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ranef.design.columns import Bools
 from ranef.design.design import FixedDesign
 from ranef.design.fixed import FixedSpec, build_matrix
 from ranef.design.frame import Table, open_table
@@ -38,6 +39,8 @@ Floats = NDArray[np.float64]
 
 # Singular values of a model matrix of unit columns below this are zero.
 _RANK_TOLERANCE = 1e-9
+# Entries of a hypothesis this much smaller than its largest are zeros, rounded.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,12 @@ def model_terms(fixed: FixedDesign) -> tuple[ModelTerm, ...]:
         if columns:
             made.append(ModelTerm(term_name(part), factors, numbers, columns))
     return tuple(made)
+
+
+def with_columns(terms: Sequence[ModelTerm], kept: Bools) -> tuple[ModelTerm, ...]:
+    """The terms with those of their columns that are `kept`; terms without any are left out."""
+    made = (dataclasses.replace(t, columns=tuple(c for c in t.columns if kept[c])) for t in terms)
+    return tuple(t for t in made if t.columns)
 
 
 def term_name(part: Term) -> str:
@@ -200,6 +209,7 @@ def type_three(fit: Fit, component: str) -> list[Hypothesis]:
         mine = list(term.columns)
         rows = _estimable(silent[mine]) @ change[mine]
         if rows.size:
+            rows[np.abs(rows) < _ROUNDING * np.abs(rows).max()] = 0.0
             made.append(Hypothesis(term.name, rows))
     return made
 

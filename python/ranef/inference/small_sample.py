@@ -94,7 +94,9 @@ class SmallSample(ABC):
         if value is not None:
             deviation = deviation - value
         values, vectors = np.linalg.eigh(contrast @ self.vcov @ contrast.T)
-        kept = values > RANK_TOLERANCE * max(float(values[-1]), 0.0)
+        if not values[-1] > 0:
+            raise DataError("there is nothing to test: the coefficients of this hypothesis are held at a value")
+        kept = values > RANK_TOLERANCE * values[-1]
         rotated = vectors[:, kept].T
         return float(np.sum((rotated @ deviation) ** 2 / values[kept])), np.asarray(rotated @ contrast)
 
@@ -146,11 +148,34 @@ def small_sample(fit: Fit, ddf: Ddf) -> SmallSample:
     """
     method = checked_ddf(ddf)
     if method == "asymptotic":
-        return Asymptotic(np.asarray(fit.estimate.beta[0]), fit.coefficient_vcov(tables.component_slice(fit, "cond")))
+        return asymptotic(fit, "cond")
     if method not in fit.small_samples:
         check_linear(fit, method)
         fit.small_samples[method] = _corrected(fit, method)
     return fit.small_samples[method]
+
+
+def asymptotic(fit: Fit, component: str) -> Asymptotic:
+    """Chi-square tests of a component's coefficients; those held at a value have no variance.
+
+    Raises
+    ------
+    DataError
+        If the data do not determine a coefficient.
+    """
+    place = fit.predictor_place(component)
+    vcov = fit.coefficient_vcov(tables.component_slice(fit, component)).copy()
+    info = [p for p in fit.parameter_info if p.kind == "beta" and p.owner == place]
+    held = {p.name for p, held in zip(fit.parameter_info, fit.held, strict=True) if held}
+    known = np.array([p.name in held for p in info], dtype=np.bool_)
+    vcov[known, :] = vcov[:, known] = 0.0
+    unknown = np.flatnonzero(~np.isfinite(np.diag(vcov)))
+    if unknown.size:
+        raise DataError(
+            f"the data do not determine the coefficient {info[unknown[0]].name!r}, so that it has no test; "
+            f"fit.diagnose() says more"
+        )
+    return Asymptotic(np.asarray(fit.estimate.beta[place]), vcov)
 
 
 def _corrected(fit: Fit, method: Ddf) -> SmallSample:

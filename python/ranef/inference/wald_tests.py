@@ -13,12 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
-from ranef import tables
 from ranef.assemble import COMPONENT_TITLES
 from ranef.errors import DataError
 from ranef.inference import hypotheses
 from ranef.inference.hypotheses import Hypothesis
-from ranef.inference.small_sample import METHOD_NAMES, Asymptotic, Ddf, SmallSample, checked_ddf, small_sample
+from ranef.inference.small_sample import METHOD_NAMES, Ddf, SmallSample, asymptotic, checked_ddf, small_sample
 from ranef.textgrid import p_value_texts, stars, text_grid
 
 if TYPE_CHECKING:
@@ -103,7 +102,9 @@ def anova(
     sample = component_sample(fit, component, method)
     tested = term_hypotheses(fit, component, kind, method, sample, coding)
     if not tested:
-        raise DataError(f"the {COMPONENT_TITLES[component].lower()} model has no terms to test: only an intercept")
+        raise DataError(
+            f"the {COMPONENT_TITLES[component].lower()} model has no terms to test: only an intercept, or all held"
+        )
     title = f"Type {_NUMERALS[kind]} Wald {'F' if chosen == 'F' else 'chi-square'} tests"
     if chosen == "F":
         title += f" ({METHOD_NAMES[method]})"
@@ -118,14 +119,15 @@ def term_hypotheses(
     """The rows that every term's test sets to zero; which convention goes with which method, `docs/tests.md` says."""
     fixed = fit.design.predictors[fit.predictor_place(component)].fixed
     if kind == 3 and coding == "sum":
-        return hypotheses.type_three(fit, component)
-    terms = hypotheses.model_terms(fixed)
+        tested = hypotheses.type_three(fit, component)
+        return [h for h in tested if np.einsum("ka,ab,kb->", h.rows, sample.vcov, h.rows) > 0]
+    terms = hypotheses.with_columns(hypotheses.model_terms(fixed), np.diag(sample.vcov) > 0)
     if kind == 3:
         return hypotheses.type_three_as_coded(terms, sample.beta.size)
     if kind == 2 and method != "satterthwaite":
         return hypotheses.type_two_by_covariance(terms, sample.vcov)
     if method == "asymptotic":
-        return hypotheses.type_one(terms, np.asarray(np.linalg.inv(sample.vcov)))
+        return hypotheses.type_one(terms, _precision(sample.vcov))
     fit.require_data(f"anova(type={kind})")
     cross_products = fixed.matrix.T @ fixed.matrix
     if kind == 1:
@@ -133,12 +135,17 @@ def term_hypotheses(
     return hypotheses.type_two_by_cross_products(terms, cross_products)
 
 
+def _precision(vcov: Floats) -> Floats:
+    """Inverse of the covariance of the coefficients that are not held, one for those that are."""
+    free = np.flatnonzero(np.diag(vcov) > 0)
+    made = np.eye(vcov.shape[0])
+    made[np.ix_(free, free)] = np.linalg.inv(vcov[np.ix_(free, free)])
+    return made
+
+
 def component_sample(fit: Fit, component: str, method: Ddf) -> SmallSample:
     """How the coefficients of a component are tested."""
-    if component == "cond":
-        return small_sample(fit, method)
-    where = tables.component_slice(fit, component)
-    return Asymptotic(np.asarray(fit.estimate.beta[fit.predictor_place(component)]), fit.coefficient_vcov(where))
+    return small_sample(fit, method) if component == "cond" else asymptotic(fit, component)
 
 
 def terms_table(fit: Fit, sample: SmallSample, tested: Sequence[Hypothesis], test: Test) -> pd.DataFrame:
