@@ -142,7 +142,6 @@ def test_planned_results_are_named_and_refused() -> None:
     calls = {
         'confint(method="profile")': lambda: fit.confint(method="profile"),
         '"boot"': lambda: fit.confint(method="boot"),
-        'residuals(type="quantile")': lambda: fit.residuals(type="quantile"),
     }
     for shown, call in calls.items():
         assert shown in code(section("Limits"))

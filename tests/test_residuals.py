@@ -60,11 +60,6 @@ def test_families_without_saturated_likelihood_say_so():
         fit.residuals("deviance")
 
 
-def test_quantile_residuals_come_later(cbpp):
-    with pytest.raises(ranef.NotAvailableError, match="later version"):
-        cbpp.residuals("quantile")
-
-
 def test_an_unknown_type_is_refused(cbpp):
     with pytest.raises(ValueError, match="type must be one of 'response'"):
         cbpp.residuals("raw")

@@ -2,6 +2,9 @@
 
 from ranef import families, weights
 from ranef._core import __version__
+from ranef.checks.laplace_error import LaplaceError
+from ranef.checks.result import CheckResult
+from ranef.checks.simulated import SimulatedResiduals, simulate_residuals_from
 from ranef.comparison import Comparison, anova
 from ranef.control import Control
 from ranef.demo_data import demo_data
@@ -24,6 +27,7 @@ from ranef.result import Fit
 from ranef.unfitted import Model
 
 __all__ = [
+    "CheckResult",
     "Comparison",
     "Control",
     "ConvergenceError",
@@ -33,11 +37,13 @@ __all__ = [
     "FamilyError",
     "Fit",
     "FormulaError",
+    "LaplaceError",
     "MissingExtraError",
     "Model",
     "NotAvailableError",
     "RanefError",
     "RanefWarning",
+    "SimulatedResiduals",
     "__version__",
     "anova",
     "demo_data",
@@ -46,5 +52,6 @@ __all__ = [
     "fit",
     "load",
     "model",
+    "simulate_residuals_from",
     "weights",
 ]

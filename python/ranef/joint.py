@@ -53,14 +53,14 @@ def joint_precision(fit: Fit) -> JointPrecision:
     """The joint distribution of a fit that has its data."""
     predictors = fit.design.predictors
     terms = [NewTerm(t.levels, t.basis, t.column) for t in fit.design.terms]
-    z = _designs(fit, terms, fit.design.n_rows)
+    z = term_designs(fit, terms, fit.design.n_rows)
     first, second = row_derivatives(fit)
     count = len(predictors)
     zwz = sum(
         (z[a].T @ (sparse.diags_array(second[:, a, b]) @ z[b]) for a in range(count) for b in range(count)),
         start=sparse.csc_array((z[0].shape[1],) * 2),
     )
-    root = _roots(fit)
+    root = covariance_roots(fit)
     precision = sparse.csc_array(sparse.eye_array(root.shape[0]) + root.T @ zwz @ root)
     factor = splu(precision)
     score = sum((z[k].T @ first[:, k] for k in range(count)), start=np.zeros(root.shape[0]))
@@ -85,12 +85,12 @@ def joint_precision(fit: Fit) -> JointPrecision:
 def predictor_covariance(fit: Fit, joint: JointPrecision | None, rows: Rows, include: Sequence[bool]) -> Floats:
     """(m, K, K): covariance of the linear predictors of new rows."""
     terms = [t if keep else None for t, keep in zip(rows.terms, include, strict=True)]
-    z = _designs(fit, terms, rows.count)
+    z = term_designs(fit, terms, rows.count)
     made = _parameter_part(fit, joint, rows, z)
     _add_new_levels(fit, terms, made)
     if joint is None:
         return made
-    root = _roots(fit)
+    root = covariance_roots(fit)
     size = root.shape[0]
     factor = splu(sparse.csc_array((joint.data, joint.indices, joint.indptr), shape=(size, size)))
     spherical = [sparse.csc_array(part @ root) for part in z]
@@ -140,7 +140,7 @@ def _row_basis(term: NewTerm, q: int) -> Floats:
     return np.ones((term.levels.size, 1))
 
 
-def _designs(fit: Fit, terms: Sequence[NewTerm | None], count: int) -> list[Sparse]:
+def term_designs(fit: Fit, terms: Sequence[NewTerm | None], count: int) -> list[Sparse]:
     """Z of every predictor, (rows, all effects); rows of unknown levels are zero."""
     total = sum(modes.size for modes in fit.estimate.modes)
     made = []
@@ -160,7 +160,7 @@ def _designs(fit: Fit, terms: Sequence[NewTerm | None], count: int) -> list[Spar
     return made
 
 
-def _roots(fit: Fit) -> Sparse:
+def covariance_roots(fit: Fit) -> Sparse:
     """S, block diagonal: a root of each level's covariance."""
     blocks = []
     for block, modes in zip(fit.covariance_blocks, fit.estimate.modes, strict=True):

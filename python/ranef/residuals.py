@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -9,13 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ranef.assemble import has_component, likelihood_weights
+from ranef.checks.quantile_residuals import quantile_residuals
 from ranef.errors import DataError, NotAvailableError
 
 if TYPE_CHECKING:
     from ranef.result import Fit
 
 Floats = NDArray[np.float64]
-ResidualType = Literal["response", "pearson", "deviance", "working"]
+ResidualType = Literal["response", "pearson", "deviance", "working", "quantile"]
 
 
 def fitted(fit: Fit) -> pd.Series:
@@ -25,11 +27,15 @@ def fitted(fit: Fit) -> pd.Series:
     return on_data_index(fit, mean / _trials(fit), "fitted")
 
 
-def residuals(fit: Fit, kind: str) -> pd.Series:
+def residuals(fit: Fit, kind: str, seed: int | None = None) -> pd.Series:
     """Residuals of one type; see `Fit.residuals`."""
-    makers = {"response": _response, "pearson": _pearson, "deviance": _deviance, "working": _working}
-    if kind == "quantile":
-        raise NotAvailableError("residuals(type='quantile') comes in a later version")
+    makers: dict[str, Callable[[Fit], Floats]] = {
+        "response": _response,
+        "pearson": _pearson,
+        "deviance": _deviance,
+        "working": _working,
+        "quantile": lambda of: quantile_residuals(of, seed),
+    }
     if kind not in makers:
         raise DataError(f"type must be one of {', '.join(map(repr, makers))}, got {kind!r}")
     fit.require_data("residuals()")

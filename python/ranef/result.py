@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ranef import (
     diagnose,
@@ -25,6 +25,8 @@ from ranef import (
     variance_explained,
     variance_partition,
 )
+from ranef.checks import laplace_error, simulated
+from ranef.checks.simulated import SimulatedResiduals
 from ranef.fitstate import FitState
 from ranef.inference import deletions, derived, drop1, linear_test, ranova, small_sample, wald_tests
 from ranef.inference.derived import Method
@@ -472,15 +474,99 @@ class Fit(FitState):
         """Fitted means on the response scale, by the data's index; NaN where a row was dropped."""
         return residuals.fitted(self)
 
-    def residuals(self, type: residuals.ResidualType = "response") -> pd.Series:  # noqa: A002 - R's name for it
+    def residuals(
+        self,
+        type: residuals.ResidualType = "response",  # noqa: A002 - R's name for it
+        *,
+        seed: int | None = None,
+    ) -> pd.Series:
         """Residuals by the data's index; NaN where a row was dropped.
 
         Parameters
         ----------
         type : ``"response"`` y - mean; ``"pearson"`` divided by the response's standard deviation; ``"deviance"``;
-            ``"working"`` divided by the derivative of the mean in the linear predictor
+            ``"working"`` divided by the derivative of the mean in the linear predictor; ``"quantile"`` standard normal
+            for a right model of any family, from its distribution function given the random effects
+        seed : of the randomisation that quantile residuals of counts need; None: different every time
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ shore + cover + (1 | pond)", ranef.demo_data(), family="nbinom2")
+        >>> bool(fit.residuals("quantile", seed=1).abs().max() < 4)
+        True
         """
-        return residuals.residuals(self, type)
+        return residuals.residuals(self, type, seed)
+
+    def simulate_residuals(
+        self,
+        n: int = 250,
+        seed: int | None = None,
+        re_form: str | None = "conditional",
+        group: str | ArrayLike | None = None,
+    ) -> SimulatedResiduals:
+        """Where every observation lies among responses simulated from the model: residuals for any family.
+
+        Parameters
+        ----------
+        n : number of simulations
+        seed : of the simulations and the randomisation; None: different every time (the result holds the one used)
+        re_form : ``"conditional"``: given the random effects as estimated; ``"unconditional"``: random effects drawn
+            anew for each simulation; a formula such as ``"~ (1 | site)"`` keeps the terms it names
+        group : column of the data, or one label a row: residuals of the sums by group
+
+        Returns
+        -------
+        SimulatedResiduals : ``values`` (uniform for a right model), tests and plots
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ shore + cover + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> fit.simulate_residuals(seed=1).test_dispersion("greater").ok
+        False
+        """
+        return simulated.simulate_residuals(self, n, seed, re_form, group)
+
+    def plot_diagnostics(self, ax: Any = None, *, n: int = 250, seed: int | None = None) -> NDArray[Any]:
+        """The page of simulated residuals: QQ plot with the tests' p-values, residuals against ranked fitted values.
+
+        Parameters
+        ----------
+        ax : two matplotlib axes, or None for a new figure
+        n, seed : see `simulate_residuals`
+
+        Returns
+        -------
+        array (2,) of Axes
+        """
+        return self.simulate_residuals(n, seed).plot(ax)
+
+    def laplace_error(self, draws: int | None = None, seed: int = 1) -> laplace_error.LaplaceError:
+        """By how much the Laplace approximation is off: the log-likelihood, and the estimates to first order.
+
+        Parameters
+        ----------
+        draws : importance draws for each independent set of random effects; None: as many as take about a second
+        seed : of the draws
+
+        Returns
+        -------
+        LaplaceError : ``loglik_error`` with its Monte Carlo error, ``shifts`` of the parameters
+
+        Raises
+        ------
+        NotAvailableError
+            If more than 3,000 random effects are tied together, or the fit is one by ``method="pql"``.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ cover + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> abs(fit.laplace_error().loglik_error) < 0.1
+        True
+        """
+        return laplace_error.laplace_error(self, draws, seed)
 
     def predict(
         self,

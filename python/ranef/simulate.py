@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 def simulate(fit: Fit, n: int, seed: int | None, re_form: str | None) -> pd.DataFrame:
     """`n` data sets, one a column; see `Fit.simulate`."""
-    _check_draws(n, seed)
+    check_draws(n, seed)
     fit.require_data("simulate()")
     conditioned = kept_terms(fit, "~0" if re_form is None else re_form)
     rng = np.random.default_rng(seed)
@@ -40,7 +40,14 @@ def simulate(fit: Fit, n: int, seed: int | None, re_form: str | None) -> pd.Data
     return pd.DataFrame(columns)
 
 
-def _check_draws(n: object, seed: object) -> None:
+def check_draws(n: object, seed: object) -> None:
+    """Refuse what is no number of data sets, or no seed.
+
+    Raises
+    ------
+    DataError
+        Saying which.
+    """
     if not isinstance(n, int | np.integer) or n < 1:
         raise DataError(f"n must be a whole number of at least 1, got {n!r}")
     if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):

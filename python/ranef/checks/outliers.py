@@ -1,0 +1,88 @@
+"""Observations outside all, or nearly all, of their simulations.
+
+With `draws` simulations a residual below 1 / (draws + 1) or above 1 - 1 / (draws + 1) is an outlier. A continuous
+response of a right model lies outside all of its simulations with probability 2 / (draws + 1), whatever its
+distribution, since it is one more draw from it; the number of outliers is then binomial. For counts, whose ties make
+the residuals a mixture, and for dependent rows the number is compared with that of the simulated data themselves: each
+takes a turn as the data, the others as its simulations.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranef.checks.result import SIGNIFICANT, CheckResult
+from ranef.checks.simulated_statistics import simulation_p_value
+
+Floats = NDArray[np.float64]
+
+# Numbers held at a time by the ranks of the simulations among themselves.
+_BLOCK = 4_000_000
+
+
+def outlier_count(values: Floats, draws: int) -> int:
+    """Residuals at the ends."""
+    margin = 1.0 / (draws + 1)
+    return int(np.count_nonzero((values < margin) | (values > 1.0 - margin)))
+
+
+def by_binomial(values: Floats, draws: int) -> CheckResult:
+    """The number of outliers against the binomial distribution."""
+    from scipy.stats import binomtest
+
+    count, expected = outlier_count(values, draws), 2.0 / (draws + 1)
+    p_value = float(binomtest(count, values.size, expected).pvalue)
+    return _result(values, count, p_value, expected, "binomial")
+
+
+def by_bootstrap(values: Floats, simulations: Floats, rng: np.random.Generator) -> CheckResult:
+    """The number of outliers against that in each simulated data set."""
+    draws = simulations.shape[1]
+    counts = _counts_among_themselves(simulations, rng)
+    count = outlier_count(values, draws)
+    p_value = simulation_p_value(float(count), counts, "two-sided")
+    return _result(values, count, p_value, float(counts.mean()) / values.size, "bootstrap", 1.0 / draws)
+
+
+def _result(
+    values: Floats, count: int, p_value: float, expected: float, kind: str, resolution: float = 0.0
+) -> CheckResult:
+    share = count / values.size
+    found = p_value < SIGNIFICANT
+    few = found and share < expected
+    return CheckResult(
+        f"Outliers (rows outside their simulations, {kind})",
+        "outliers",
+        float(count),
+        p_value,
+        "two-sided",
+        f"{count} of {values.size} rows lie outside their simulations; "
+        + (f"{expected * values.size:.3g} are expected of a right model."),
+        ""
+        if not found
+        else "Too few: the model's spread is too large; see test_dispersion()."
+        if few
+        else "Look at these rows (values near 0 or 1); many of them point to a wrong family or too little dispersion.",
+        {"share": share, "expected": expected},
+        resolution=resolution,
+    )
+
+
+def _counts_among_themselves(simulations: Floats, rng: np.random.Generator) -> Floats:
+    """Outliers of every simulated data set among the others."""
+    rows, draws = simulations.shape
+    others = draws - 1
+    margin = 1.0 / (others + 1)
+    counts = np.zeros(draws)
+    size = max(1, _BLOCK // draws)
+    for start in range(0, rows, size):
+        block = simulations[start : start + size]
+        ordered = np.sort(block, axis=1)
+        less, upto = np.empty(block.shape), np.empty(block.shape)
+        for i in range(block.shape[0]):
+            less[i] = np.searchsorted(ordered[i], block[i], side="left")
+            upto[i] = np.searchsorted(ordered[i], block[i], side="right") - 1  # itself is not one of the others
+        values = (less + rng.random(block.shape) * (upto - less)) / others
+        counts += np.count_nonzero((values < margin) | (values > 1.0 - margin), axis=0)
+    return counts

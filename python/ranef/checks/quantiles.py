@@ -1,0 +1,164 @@
+"""Whether the quartiles of the residuals are level in a predictor: curves, and a test of each.
+
+Under a right model residuals are uniform whatever the predictor, so the indicators a_i = tau - 1(r_i < tau) have mean
+zero and variance tau (1 - tau). With B the values of a natural cubic spline of the predictor
+
+    a'B (B'B)^-1 B'a / (tau (1 - tau))  ~  chi-square with as many degrees of freedom as B has columns,
+
+the rank score test of quantile regression (Gutenbrunner, Jureckova, Koenker and Portnoy 1993, Journal of Nonparametric
+Statistics 2, 307-331) for a known value under the hypothesis: no density need be estimated. Rows that share random
+numbers or groups are taken as independent. The curves minimise the check loss of Koenker and Bassett (1978,
+Econometrica 46, 33-50) over the same spline, by the majorising iteration of Hunter and Lange (2000, Journal of
+Computational and Graphical Statistics 9, 60-77).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ranef.checks.result import SIGNIFICANT, CheckResult
+from ranef.errors import DataError
+
+Floats = NDArray[np.float64]
+
+QUANTILES = (0.25, 0.5, 0.75)
+_MOST_COLUMNS = 5
+_ROWS_PER_COLUMN = 8
+_ITERATIONS = 200
+# Smoothing of the check loss at its kink, and the change of the curve at which the iteration stops.
+_SMOOTHING = 1e-4
+_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuantileCurves:
+    """Quantiles of the residuals along a predictor.
+
+    Attributes
+    ----------
+    grid : (m,) values of the predictor; curves : (3, m) quantiles 0.25, 0.5, 0.75 there
+    p_values : (3,) of the tests that each is level at its own value, adjusted by Benjamini and Hochberg
+    """
+
+    grid: Floats
+    curves: Floats
+    p_values: Floats
+
+
+def quantile_test(values: Floats, predictor: Floats, name: str) -> CheckResult:
+    """The tests at the three quartiles; the overall p-value is the smallest of Benjamini and Hochberg's."""
+    basis = _Spline.of(predictor, values.size).columns(predictor)
+    statistics = np.array([_score_statistic(values, basis, tau) for tau in QUANTILES])
+    from scipy.special import chdtrc
+
+    p_values = np.asarray(chdtrc(float(basis.shape[1]), statistics))
+    adjusted = benjamini_hochberg(p_values)
+    table = pd.DataFrame(
+        {"quantile": QUANTILES, "chisq": statistics, "df": basis.shape[1], "p_value": p_values, "p_adjusted": adjusted}
+    )
+    wrong = [f"{tau:g}" for tau, p in zip(QUANTILES, adjusted, strict=True) if p < SIGNIFICANT]
+    return CheckResult(
+        f"Quantiles of the residuals along {name}",
+        "largest chi-square",
+        float(statistics.max()),
+        float(adjusted.min()),
+        "two-sided",
+        f"Quantile {', '.join(wrong)} of the residuals: not level along {name}."
+        if wrong
+        else f"The quartiles of the residuals are level along {name}.",
+        f"A bend says that {name} acts otherwise than the formula has it (try poly or bs); a spread that changes, that "
+        "the dispersion does (dispformula)."
+        if wrong
+        else "",
+        table=table,
+    )
+
+
+def quantile_curves(values: Floats, predictor: Floats, points: int = 100) -> QuantileCurves:
+    """The curves, for a plot, with the tests' p-values."""
+    spline = _Spline.of(predictor, values.size)
+    basis = spline.columns(predictor)
+    grid = np.linspace(predictor.min(), predictor.max(), points)
+    on_grid = spline.columns(grid)
+    fits = [on_grid @ quantile_regression(values, basis, tau) for tau in QUANTILES]
+    p_values = np.asarray(quantile_test(values, predictor, "predictor").to_frame()["p_adjusted"], dtype=np.float64)
+    return QuantileCurves(grid, np.clip(np.array(fits), 0.0, 1.0), p_values)
+
+
+def quantile_regression(values: Floats, basis: Floats, tau: float) -> Floats:
+    """Coefficients that minimise the check loss of quantile `tau`."""
+    coefficients = np.linalg.lstsq(basis, values, rcond=None)[0]
+    for _ in range(_ITERATIONS):
+        residual = values - basis @ coefficients
+        weights = 1.0 / (_SMOOTHING + np.abs(residual))
+        weighted = basis * weights[:, None]
+        target = weighted.T @ values + (2.0 * tau - 1.0) * basis.sum(axis=0)
+        moved = np.linalg.solve(weighted.T @ basis, target)
+        change = float(np.abs(basis @ (moved - coefficients)).max())
+        coefficients = moved
+        if change < _TOLERANCE:
+            break
+    return np.asarray(coefficients)
+
+
+def benjamini_hochberg(p_values: Floats) -> Floats:
+    """P-values adjusted by Benjamini and Hochberg (1995, JRSS B 57, 289-300).
+
+    Examples
+    --------
+    >>> benjamini_hochberg(np.array([0.01, 0.04, 0.03])).round(3)
+    array([0.03, 0.04, 0.04])
+    """
+    order = np.argsort(p_values)[::-1]
+    factors = p_values.size / np.arange(p_values.size, 0, -1)
+    made = np.empty_like(p_values)
+    made[order] = np.minimum(np.minimum.accumulate(p_values[order] * factors), 1.0)
+    return made
+
+
+def _score_statistic(values: Floats, basis: Floats, tau: float) -> float:
+    score = basis.T @ (tau - (values < tau))
+    return float(score @ np.linalg.solve(basis.T @ basis, score)) / (tau * (1.0 - tau))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Spline:
+    """A natural cubic spline: linear outside its knots. Knots on [0, 1], to which the predictor is scaled."""
+
+    start: float
+    width: float
+    knots: Floats
+
+    @classmethod
+    def of(cls, predictor: Floats, rows: int) -> _Spline:
+        """Knots at quantiles of the predictor, fewer for few rows or few different values.
+
+        Raises
+        ------
+        DataError
+            If the predictor does not vary.
+        """
+        start, width = float(predictor.min()), float(np.ptp(predictor))
+        if not width > 0:
+            raise DataError("the predictor has one value only; its residuals cannot depend on it")
+        scaled = (predictor - start) / width
+        columns = int(np.clip(rows // _ROWS_PER_COLUMN, 2, _MOST_COLUMNS))
+        knots = np.unique(np.quantile(scaled, np.linspace(0.0, 1.0, columns)))
+        return cls(start, width, knots)
+
+    def columns(self, predictor: Floats) -> Floats:
+        """1, x, and the natural cubic functions of Hastie, Tibshirani and Friedman (2009), equation 5.4."""
+        x = (predictor - self.start) / self.width
+        last, before = self.knots[-1], self.knots[-2]
+
+        def cube(knot: float) -> Floats:
+            return np.asarray(
+                (np.maximum(x - knot, 0.0) ** 3 - np.maximum(x - last, 0.0) ** 3) / (last - knot), dtype=np.float64
+            )
+
+        bends = [cube(float(knot)) - cube(float(before)) for knot in self.knots[:-2]]
+        return np.column_stack([np.ones_like(x), x, *bends])
