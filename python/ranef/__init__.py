@@ -5,6 +5,7 @@ from ranef._core import __version__
 from ranef.checks.laplace_error import LaplaceError
 from ranef.checks.result import CheckResult
 from ranef.checks.simulated import SimulatedResiduals, simulate_residuals_from
+from ranef.checks.table import Checks
 from ranef.comparison import Comparison, anova
 from ranef.control import Control
 from ranef.demo_data import demo_data
@@ -28,6 +29,7 @@ from ranef.unfitted import Model
 
 __all__ = [
     "CheckResult",
+    "Checks",
     "Comparison",
     "Control",
     "ConvergenceError",

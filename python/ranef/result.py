@@ -26,7 +26,9 @@ from ranef import (
     variance_partition,
 )
 from ranef.checks import laplace_error, simulated
+from ranef.checks import table as checks_table
 from ranef.checks.simulated import SimulatedResiduals
+from ranef.checks.table import Checks
 from ranef.fitstate import FitState
 from ranef.inference import deletions, derived, drop1, linear_test, ranova, small_sample, wald_tests
 from ranef.inference.derived import Method
@@ -541,6 +543,36 @@ class Fit(FitState):
         array (2,) of Axes
         """
         return self.simulate_residuals(n, seed).plot(ax)
+
+    def check(self, *, n: int = 250, seed: int = 1) -> Checks:
+        """Everything that can be checked, in one table: each with a verdict, what it means and what to do.
+
+        Convergence; singular covariances; overdispersion (Pearson's, for counts and trials); dispersion, uniformity and
+        outliers of simulated residuals; zeros (zero inflation counted); collinearity; normality of the random effects;
+        the Laplace error.
+
+        Parameters
+        ----------
+        n, seed : of the simulated residuals; the seed of the Laplace error too
+
+        Returns
+        -------
+        Checks : prints as a table; ``to_frame()``, ``ok``, ``residuals``, ``collinearity``
+
+        Notes
+        -----
+        A p-value below 0.05 calls for attention; below 0.001, with an effect that matters (dispersion or zeros off by
+        half, D above 0.1, W below 0.9), it is a problem. Variance inflation: 5 and 10. Laplace error: an estimate off
+        by 0.1 and 0.5 standard errors, beyond twice the Monte Carlo error.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ shore + cover + (1 | pond)", ranef.demo_data(), family="nbinom2")
+        >>> fit.check().ok
+        True
+        """
+        return checks_table.check(self, n, seed)
 
     def laplace_error(self, draws: int | None = None, seed: int = 1) -> laplace_error.LaplaceError:
         """By how much the Laplace approximation is off: the log-likelihood, and the estimates to first order.

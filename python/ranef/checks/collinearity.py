@@ -10,12 +10,13 @@ columns with those of one, whose GVIF is the usual VIF.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from ranef.inference.hypotheses import model_terms
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -34,8 +35,8 @@ def variance_inflation(fit: Fit) -> pd.DataFrame:
     """
     rows = []
     for predictor in fit.design.predictors:
-        component, names = predictor.component, predictor.fixed.names
-        terms = _terms(names)
+        component = predictor.component
+        terms = {t.name: list(t.columns) for t in model_terms(predictor.fixed) if not t.is_intercept}
         if len(terms) < 2:
             continue
         keep = [k for columns in terms.values() for k in columns]
@@ -50,15 +51,6 @@ def variance_inflation(fit: Fit) -> pd.DataFrame:
             gvif = float(np.exp(log_gvif - _log_det(correlation)))
             rows.append((component, name, len(columns), gvif, gvif ** (1.0 / len(columns))))
     return pd.DataFrame(rows, columns=_COLUMNS)
-
-
-def _terms(names: tuple[str, ...]) -> dict[str, list[int]]:
-    """Columns of every term but the intercept: names without their levels."""
-    made: dict[str, list[int]] = {}
-    for place, name in enumerate(names):
-        if name != "Intercept":
-            made.setdefault(re.sub(r"\[[^\]]*\]", "", name), []).append(place)
-    return made
 
 
 def _log_det(matrix: Floats) -> float:
