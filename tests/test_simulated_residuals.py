@@ -260,6 +260,27 @@ def test_bootstrapped_outliers_of_a_continuous_response_agree_with_the_binomial(
     assert by_binomial.details["expected"] == pytest.approx(2 / 101)
 
 
+def test_expected_outliers_of_counts_are_those_of_the_bootstrap():
+    rng = np.random.default_rng(7)
+    mean = rng.uniform(0.3, 9, 1500)
+    made = ranef.simulate_residuals_from(rng.poisson(mean[:, None], (1500, 100)), rng.poisson(mean), seed=1)
+    expected, bootstrap = made.test_outliers(), made.test_outliers("bootstrap")
+    assert "expected of counts" in expected.name
+    assert expected.statistic == bootstrap.statistic
+    assert expected.details["expected"] == pytest.approx(bootstrap.details["expected"], rel=0.05)
+    assert expected.details["expected"] > 1.05 * made.test_outliers("binomial").details["expected"]
+    assert expected.p_value == pytest.approx(bootstrap.p_value, abs=0.25)
+
+
+def test_expected_outliers_of_a_fit_are_those_of_its_matrix(frogs):
+    fit = ranef.fit("count ~ shore + cover + (1 | pond)", frogs, family="nbinom2")
+    for re_form in ("conditional", "unconditional"):
+        made = fit.simulate_residuals(200, seed=3, re_form=re_form)
+        given = ranef.simulate_residuals_from(made.simulation_matrix(), made.observed, seed=3)
+        shares = [r.test_outliers("expected").details["expected"] for r in (made, given)]
+        assert shares[0] == pytest.approx(shares[1], rel=1e-12)
+
+
 def test_planted_outliers_are_found():
     rng = np.random.default_rng(7)
     y = rng.poisson(4.0, 200)

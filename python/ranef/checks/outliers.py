@@ -4,16 +4,19 @@ With `draws` simulations a residual below 1 / (draws + 1) or above 1 - 1 / (draw
 response of a right model lies outside all of its simulations with probability 2 / (draws + 1), whatever its
 distribution, since it is one more draw from it; the number of outliers is then binomial. For counts, whose ties make
 the residuals a mixture, and for dependent rows the number is compared with that of the simulated data themselves: each
-takes a turn as the data, the others as its simulations.
+takes a turn as the data, the others as its simulations. Of many counts only the expected number is taken from there,
+row by row, and the number compared with the Poisson distribution of that mean.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import pdtr, pdtrc
 
 from ranef.checks.result import SIGNIFICANT, CheckResult
 from ranef.checks.simulated_statistics import simulation_p_value
+from ranef.checks.simulators import Simulator
 
 Floats = NDArray[np.float64]
 
@@ -43,6 +46,33 @@ def by_bootstrap(values: Floats, simulations: Floats, rng: np.random.Generator) 
     count = outlier_count(values, draws)
     p_value = simulation_p_value(float(count), counts, "two-sided")
     return _result(values, count, p_value, float(counts.mean()) / values.size, "bootstrap", 1.0 / draws)
+
+
+def by_expectation(values: Floats, simulator: Simulator) -> CheckResult:
+    """The number of outliers against a Poisson distribution whose mean the simulations give."""
+    draws = simulator.draws
+    blocks = simulator.blocks(max(1, _BLOCK // draws))
+    expected = float(sum(np.sum(_outlier_probability(block)) for block in blocks))
+    count = outlier_count(values, draws)
+    at_least = float(pdtrc(count - 1, expected)) if count else 1.0
+    p_value = min(1.0, 2.0 * min(float(pdtr(count, expected)), at_least))
+    return _result(values, count, p_value, expected / values.size, "expected of counts")
+
+
+def _outlier_probability(simulations: Floats) -> Floats:
+    """(n,) probability that one of a row's draws, taken at random, is an outlier among the others.
+
+    Only the smallest and the largest value can be one. With c draws at such a value the residual is uniform over the
+    last (c - 1) / others of the range, of which 1 / (others + 1) is outside.
+    """
+    draws = simulations.shape[1]
+    others = draws - 1
+    made = np.zeros(simulations.shape[0])
+    for end in (simulations.min(axis=1), simulations.max(axis=1)):
+        tied = np.count_nonzero(simulations == end[:, None], axis=1)
+        outside = np.minimum(1.0, others / (others + 1.0) / np.maximum(tied - 1, 1e-300))
+        made += tied / draws * outside
+    return np.minimum(made, 1.0)
 
 
 def _result(

@@ -159,21 +159,27 @@ class SimulatedResiduals:
         variance = float(np.var(self.observed - self._centre, ddof=1))
         return simulated_statistics.dispersion(variance, self._ranks.variances(self.observed.size), alternative)
 
-    def test_outliers(self, type: Literal["default", "binomial", "bootstrap"] = "default") -> CheckResult:  # noqa: A002
+    def test_outliers(self, type: Literal["default", "binomial", "bootstrap", "expected"] = "default") -> CheckResult:  # noqa: A002
         """Whether more (or fewer) rows lie outside their simulations than would of a right model.
 
         Parameters
         ----------
         type : ``"binomial"``, exact for continuous responses; ``"bootstrap"`` compares with the outliers of each
-            simulated data set among the others; ``"default"``: bootstrap for fewer than 500 counts, else binomial
+            simulated data set among the others, ``"expected"`` with their mean number; ``"default"``: binomial for
+            continuous responses, bootstrap for fewer than 500 counts, expected for more
         """
         if type == "default":
-            type = "bootstrap" if self.integer and self.observed.size < _BOOTSTRAP_BELOW else "binomial"  # noqa: A001
+            for_counts: Literal["bootstrap", "expected"] = (
+                "bootstrap" if self.observed.size < _BOOTSTRAP_BELOW else "expected"
+            )
+            return self.test_outliers(for_counts if self.integer else "binomial")
+        if type == "expected":
+            return outliers.by_expectation(self.scaled, self._simulator)
         if type == "binomial":
             return outliers.by_binomial(self.scaled, self.draws)
         if type == "bootstrap":
             return outliers.by_bootstrap(self.scaled, self._simulator.matrix(), self._rng(2))
-        raise DataError(f"type must be 'default', 'binomial' or 'bootstrap', got {type!r}")
+        raise DataError(f"type must be 'default', 'binomial', 'bootstrap' or 'expected', got {type!r}")
 
     def test_zero_inflation(self, alternative: Alternative = "two-sided") -> CheckResult:
         """Whether there are more (or fewer) zeros than in the simulated data."""

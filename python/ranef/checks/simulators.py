@@ -60,6 +60,10 @@ class Simulator(Protocol):
         """(n, draws)."""
         ...
 
+    def blocks(self, rows: int) -> Iterator[Floats]:
+        """Draws of `rows` rows after the other, (rows, draws): of the same distribution, maybe not the same numbers."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GivenSimulations:
@@ -80,6 +84,9 @@ class GivenSimulations:
     def matrix(self) -> Floats:
         return self.simulations
 
+    def blocks(self, rows: int) -> Iterator[Floats]:
+        return _row_blocks(self.simulations, rows)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ConditionalSimulator:
@@ -99,6 +106,14 @@ class ConditionalSimulator:
         eta = [np.asarray(e) for e in self.fit.estimate.eta]
         likelihood, trials = _likelihood(self.fit), self.fit.design.response.trials
         return likelihood.simulated_draws(eta, self.draws, self.seed, trials)
+
+    def blocks(self, rows: int) -> Iterator[Floats]:
+        likelihood, trials = _likelihood(self.fit), self.fit.design.response.trials
+        for start in range(0, self.fit.design.n_rows, rows):
+            block = slice(start, start + rows)
+            eta = [np.ascontiguousarray(e[block]) for e in self.fit.estimate.eta]
+            own = None if trials is None else trials[block]
+            yield likelihood.simulated_draws(eta, self.draws, self.seed + start, own)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,6 +138,9 @@ class MarginalSimulator:
     def matrix(self) -> Floats:
         return np.column_stack(list(self._each()))
 
+    def blocks(self, rows: int) -> Iterator[Floats]:
+        return _row_blocks(self.matrix(), rows)
+
     def _each(self) -> Iterator[Floats]:
         fit = self.fit
         likelihood, trials = _likelihood(fit), fit.design.response.trials
@@ -135,6 +153,10 @@ class MarginalSimulator:
             ]
             eta = add_random_effects(fit, base, effects)
             yield likelihood.simulate(eta, int(rng.integers(2**62)), trials)
+
+
+def _row_blocks(matrix: Floats, rows: int) -> Iterator[Floats]:
+    return (matrix[start : start + rows] for start in range(0, matrix.shape[0], rows))
 
 
 def simulator_of(fit: Fit, draws: int, seed: int, re_form: str | None) -> Simulator:
