@@ -176,15 +176,21 @@ def test_wald_intervals_lie_in_the_unit_interval_and_are_the_delta_method_of_the
     assert 0 < row["conf_low"] < row["estimate"] < row["conf_high"] < 1
 
 
-def test_a_variance_of_zero_gives_an_icc_of_zero_and_an_interval() -> None:
-    rng = np.random.default_rng(2)
-    data = pd.DataFrame({"g": np.repeat(np.arange(12), 6).astype(str), "y": 0.0})
-    noise = rng.standard_normal((12, 6))
-    data["y"] = (noise - noise.mean(axis=1, keepdims=True)).ravel()
-    fit = ranef.fit("y ~ 1 + (1 | g)", data)
-    table = fit.icc(interval="wald").to_frame()
-    assert table.loc["adjusted", "estimate"] == 0.0
-    assert np.isfinite(table.to_numpy()).all()
+def fit_without_group_variance() -> ranef.Fit:
+    noise = np.random.default_rng(2).standard_normal((12, 6))
+    y = (noise - noise.mean(axis=1, keepdims=True)).ravel()
+    return ranef.fit("y ~ 1 + (1 | g)", pd.DataFrame({"g": np.repeat(np.arange(12), 6).astype(str), "y": y}))
+
+
+def test_a_variance_of_zero_gives_an_icc_of_zero_and_no_wald_interval() -> None:
+    fit = fit_without_group_variance()
+    assert fit.icc().adjusted == 0.0
+    with pytest.warns(ranef.RanefWarning, match="no wald interval .NaN.: use interval='boot'"):
+        table = fit.icc(interval="wald").to_frame()
+    assert table["conf_high"].isna().all()
+    with pytest.warns(ranef.RanefWarning, match="no wald interval"):
+        parts = fit.variance_partition(interval="wald").to_frame().set_index("component")
+    assert parts.loc["random", "share"] == 0.0
 
 
 def test_the_partition_adds_up_and_states_cv2(frogs) -> None:

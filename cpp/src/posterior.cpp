@@ -108,7 +108,8 @@ class NewRows {
 std::vector<Vector> conditional_covariance(const Model& model, Layouts& layouts, const FitReport& fit) {
   LaplaceObjective objective = at_fit(model, layouts, fit);
   CrossProducts blocks(model.terms(), objective.layout());
-  objective.system().posterior_blocks(model.reml() ? objective.layout().border() : 0, blocks);
+  objective.system().invert(0);  // fixed effects in the mode count as given, as other parameters do
+  objective.system().posterior_blocks(0, blocks);
   std::vector<Vector> out;
   for (std::size_t t = 0; t < model.terms().size(); ++t) {
     const RandomTerm& term = model.terms()[t];

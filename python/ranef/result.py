@@ -30,8 +30,21 @@ from ranef.checks import table as checks_table
 from ranef.checks.simulated import SimulatedResiduals
 from ranef.checks.table import Checks
 from ranef.fitstate import FitState
-from ranef.inference import deletions, derived, drop1, linear_test, ranova, small_sample, wald_tests
+from ranef.inference import (
+    deletions,
+    derived,
+    drop1,
+    influence,
+    leverage,
+    linear_test,
+    ranova,
+    sandwich,
+    small_sample,
+    wald_tests,
+)
+from ranef.inference.chosen_vcov import VcovChoice
 from ranef.inference.derived import Method
+from ranef.inference.sandwich import RobustType
 from ranef.means.averaging import Weighting
 from ranef.means.build import Component, emmeans
 from ranef.means.build import Request as MeansRequest
@@ -71,14 +84,15 @@ class Fit(FitState):
         """Every parameter: ``component``, ``kind``, ``group``, ``estimate``, ``std_error``, ``fixed``, by name."""
         return tables.parameter_table(self)
 
-    def summary(self, ddf: small_sample.Ddf = "asymptotic") -> summary.Summary:
+    def summary(self, ddf: small_sample.Ddf = "asymptotic", *, vcov: VcovChoice = None) -> summary.Summary:
         """The report that R users know; prints as text, shows as HTML in a notebook.
 
         Parameters
         ----------
         ddf : ``"asymptotic"`` z tests; ``"satterthwaite"`` or ``"kenward-roger"`` t tests (linear mixed models)
+        vcov : covariance behind the standard errors of z tests, as in `tidy`
         """
-        return summary.Summary(self, ddf)
+        return summary.Summary(self, ddf, vcov)
 
     def __repr__(self) -> str:
         return f"<ranef.Fit {self.formula!r}, {self.family}, loglik {self.loglik:.4f}, df {self.df}, nobs {self.nobs}>"
@@ -98,6 +112,7 @@ class Fit(FitState):
         conf_level: float = 0.95,
         exponentiate: bool = False,
         ddf: small_sample.Ddf = "asymptotic",
+        vcov: VcovChoice = None,
     ) -> pd.DataFrame:
         """Estimates as a table, one row each.
 
@@ -113,6 +128,9 @@ class Fit(FitState):
             exp of coefficients and intervals (odds ratios, rate ratios), standard errors by the delta method.
         ddf : ``"satterthwaite"`` or ``"kenward-roger"``
             t tests and intervals of a linear mixed model's coefficients, with a column ``df``.
+        vcov : None, ``"CR0"``, ``"CR1"``, ``"CR2"`` or matrix
+            Covariance behind the standard errors: the model's; robust, by the outermost grouping factor (see `vcov`);
+            or a matrix of the conditional coefficients.
 
         Returns
         -------
@@ -127,15 +145,48 @@ class Fit(FitState):
         >>> list(fit.tidy()["term"])
         ['Intercept', 'cover']
         """
-        return tables.tidy(self, effects, conf_int, conf_level, exponentiate, ddf)
+        return tables.tidy(self, effects, conf_int, conf_level, exponentiate, ddf, vcov)
 
     def fixef(self, component: str = "cond") -> pd.Series:
         """Coefficients of ``"cond"``, ``"zi"`` or ``"disp"``, by name."""
         return tables.fixef(self, component)
 
-    def vcov(self, component: str = "cond", *, full: bool = False) -> pd.DataFrame:
-        """Covariance of a component's coefficients, or (`full`) of all parameters, by name."""
-        return tables.vcov(self, component, full)
+    def vcov(
+        self,
+        component: str = "cond",
+        *,
+        full: bool = False,
+        type: RobustType | None = None,  # noqa: A002 - the name in R's sandwich packages
+        cluster: Any = None,
+    ) -> pd.DataFrame:
+        """Covariance of a component's coefficients, or (`full`) of all parameters, by name.
+
+        Parameters
+        ----------
+        component : ``"cond"``, ``"zi"`` or ``"disp"``
+        full : all parameters of the model instead
+        type : None: the model's; ``"CR0"``, ``"CR1"``, ``"CR2"``: cluster-robust (sandwich), right where the model's
+            covariance is not: of Liang and Zeger, the same times G / (G - 1), and bias-reduced of Bell and McCaffrey
+        cluster : grouping factor, column of the data, or array with one value a row, within which all random terms are
+            nested; None: the outermost grouping factor, without random effects every row by itself
+
+        Raises
+        ------
+        DataError
+            Where the clusters are not independent (crossed factors), or the type does not cover the model.
+
+        Notes
+        -----
+        A robust covariance takes the variance parameters as given. CR2 is for models with coefficients in the mean.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("cover ~ shore + (1 | pond)", ranef.demo_data(), reml=True)
+        >>> list(fit.vcov(type="CR2").columns)
+        ['Intercept', 'shore[T.mown]']
+        """
+        return sandwich.vcov(self, component, full, type, cluster)
 
     def coef(self) -> dict[str, pd.DataFrame]:
         """Fixed plus random effects of the conditional model: per grouping factor, levels by coefficients."""
@@ -174,7 +225,8 @@ class Fit(FitState):
             else delta. A gaussian response with identity link has its residual variance.
         reference : mean at which that variance is taken, where it needs one: ``"null"`` (of the null model, averaged
             over its random effects), ``"null-intercept"`` (the same without averaging), ``"response"`` or a number
-        interval : None, ``"wald"``, ``"profile"`` or ``"boot"``; on the logit scale, mapped back
+        interval : None, ``"wald"``, ``"profile"`` or ``"boot"``; the first two on the logit scale,
+            mapped back
         level : probability of the interval
         n, seed : samples of the bootstrap and the seed of its random numbers
 
@@ -467,6 +519,73 @@ class Fit(FitState):
         ['<none>', '(1 | pond)']
         """
         return ranova.ranova(self)
+
+    def hatvalues(self) -> pd.Series:
+        """Hat values of the rows, by the data's index: how much of its own fit each row decides.
+
+        Coefficients and random effects are estimated, the variance parameters given: for a gaussian model the diagonal
+        of the matrix that maps y to the conditional fit (lme4's); their sum counts effective parameters.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ shore + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> bool(2 < fit.hatvalues().sum() < 32)
+        True
+        """
+        return leverage.hatvalues(self)
+
+    def rstudent(self) -> pd.Series:
+        """Pearson residuals divided by sqrt(1 - hat value), by the data's index: lme4's ``rstudent``.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ shore + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> bool((fit.rstudent().abs() > fit.residuals("pearson").abs()).all())
+        True
+        """
+        return leverage.rstudent(self)
+
+    def cooks_distance(self) -> pd.Series:
+        """Cook's distances of the rows, by the data's index, from residuals and hat values; see `influence`.
+
+        (r / (1 - h))^2 h / p, r the Pearson residual, h the hat value, p coefficients of the mean: lme4's.
+        """
+        return leverage.cooks_distance(self)
+
+    def influence(self, by: Any = None, *, refit: bool = False) -> influence.Influence:
+        """What the coefficients are without each group or row.
+
+        Parameters
+        ----------
+        by : grouping factor of the model, column of the data, or array with one value a row; None: every row
+        refit : fit again without the rows, variance parameters and all; else one Newton step from the fit with the
+            variance parameters as they are, exact for a gaussian model given these
+
+        Returns
+        -------
+        Influence: `fixef` (deletions x coefficients), `dfbeta`, `dfbetas`, `cooks_distance`, `parameters` (with
+        `refit`), `to_frame`; prints the ten with the largest Cook's distance.
+
+        Raises
+        ------
+        DataError
+            For a name that is neither a grouping factor nor a column.
+
+        Warns
+        -----
+        DesignWarning
+            Where a coefficient cannot be estimated without some rows: NaN there.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ shore + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> fit.influence("pond").dfbetas.shape
+        (30, 2)
+        """
+        return influence.influence(self, by, refit)
 
     def diagnose(self) -> diagnose.Diagnosis:
         """What the fit's certificate says, in words: the guilty parameter and the remedy."""

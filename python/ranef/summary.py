@@ -16,6 +16,7 @@ from ranef.varcorr import random_effects_text
 
 if TYPE_CHECKING:
     from ranef.fitstate import FitState
+    from ranef.inference.chosen_vcov import VcovChoice
     from ranef.inference.small_sample import Ddf
     from ranef.result import Fit
 
@@ -46,11 +47,14 @@ class Summary:
     ddf : the method of the t tests; ``"asymptotic"``: z tests
     """
 
-    def __init__(self, fit: Fit, ddf: Ddf = "asymptotic") -> None:
+    def __init__(self, fit: Fit, ddf: Ddf = "asymptotic", choice: VcovChoice = None) -> None:
         self._fit = fit
         self.ddf = checked_ddf(ddf)
+        if self.ddf != "asymptotic":
+            tables.refuse_two_covariances(choice)
+        self._choice = choice
         self.coefficients: dict[str, pd.DataFrame] = {
-            component: tables.fixed_table(fit, component, self.ddf)
+            component: tables.fixed_table(fit, component, self.ddf, choice)
             for component in tables.components(fit)
             if tables.has_own_model(fit, component)
         }
@@ -65,7 +69,7 @@ class Summary:
 
     def _sections(self) -> list[str]:
         fit = self._fit
-        sections = [_heading(fit), _criteria(fit)]
+        sections = [_heading(fit, _errors_text(fit, self._choice)), _criteria(fit)]
         sections += _random_sections(fit)
         sections.append(_observations(fit))
         dispersion = _dispersion_line(fit)
@@ -86,7 +90,19 @@ class Summary:
         return f" (t tests by {METHOD_NAMES[self.ddf]})" if self.ddf in METHOD_NAMES else ""
 
 
-def _heading(fit: Fit) -> str:
+def _errors_text(fit: Fit, choice: VcovChoice) -> str | None:
+    """Whose standard errors are shown, where they are not the model's."""
+    if choice is None:
+        return None
+    if not isinstance(choice, str):
+        return "from the covariance matrix given"
+    from ranef.inference.clusters import independent_clusters
+
+    clusters = independent_clusters(fit, None)
+    return f"{choice}, robust by {clusters.name} ({clusters.count} clusters)"
+
+
+def _heading(fit: Fit, errors: str | None = None) -> str:
     specification = fit.model.specification
     method = "REML" if fit.reml else "maximum likelihood"
     if fit.design.terms and not (fit.family.name == "gaussian" and not has_component(fit.design, "zi")):
@@ -97,6 +113,7 @@ def _heading(fit: Fit) -> str:
         ("Zero inflation:", specification.ziformula),
         ("Dispersion:", specification.dispformula),
         ("Estimated by:", method),
+        ("Standard error:", errors),
     ]
     return "\n".join(f"{label:<16}{text}" for label, text in lines if text)
 

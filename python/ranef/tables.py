@@ -14,6 +14,7 @@ from ranef.errors import DataError
 from ranef.parameters import is_constant
 
 if TYPE_CHECKING:
+    from ranef.inference.chosen_vcov import VcovChoice
     from ranef.inference.small_sample import Ddf
     from ranef.result import Fit
 
@@ -64,12 +65,17 @@ def has_own_model(fit: Fit, component: str) -> bool:
     return bool(names) and not (component == "disp" and is_constant(names))
 
 
-def fixed_table(fit: Fit, component: str, ddf: Ddf = "asymptotic") -> pd.DataFrame:
-    """Wald table of one component: estimate, std_error, (df of t tests by `ddf`,) statistic, p_value by term."""
+def fixed_table(fit: Fit, component: str, ddf: Ddf = "asymptotic", choice: VcovChoice = None) -> pd.DataFrame:
+    """Wald table of one component: estimate, std_error, (df of t tests by `ddf`,) statistic, p_value by term.
+
+    `choice` is the covariance behind the standard errors of z tests, as in `Fit.tidy`.
+    """
+    from ranef.inference.chosen_vcov import chosen_errors
+
     if ddf != "asymptotic" and component == "cond":
         return _t_table(fit, ddf)
     estimate = fixef(fit, component)
-    std_error = np.sqrt(np.diag(vcov(fit, component, full=False)))
+    std_error = chosen_errors(fit, component, choice)
     statistic, p_value = wald(estimate.to_numpy(), std_error)
     return pd.DataFrame(
         {"estimate": estimate, "std_error": std_error, "statistic": statistic, "p_value": p_value}, index=estimate.index
@@ -110,7 +116,13 @@ def normal_quantile(level: float) -> float:
 
 
 def tidy(
-    fit: Fit, effects: str, conf_int: bool, conf_level: float, exponentiate: bool, ddf: Ddf = "asymptotic"
+    fit: Fit,
+    effects: str,
+    conf_int: bool,
+    conf_level: float,
+    exponentiate: bool,
+    ddf: Ddf = "asymptotic",
+    choice: VcovChoice = None,
 ) -> pd.DataFrame:
     """The tidy tables; see `Fit.tidy`."""
     makers = {"fixed": tidy_fixed, "ran_pars": tidy_ran_pars, "ran_vals": tidy_ran_vals}
@@ -121,10 +133,16 @@ def tidy(
     method = checked_ddf(ddf)
     if method != "asymptotic" and effects != "fixed":
         raise DataError(f"ddf={ddf!r} applies to effects='fixed' only: the rest has no t tests")
+    if choice is not None and effects != "fixed":
+        raise DataError("vcov applies to effects='fixed' only: it is the covariance of coefficients")
     if exponentiate and effects != "fixed":
         raise DataError("exponentiate applies to effects='fixed' only: the rest is no log of a ratio")
     half_width = normal_quantile(conf_level)
-    table = makers[effects](fit, half_width) if method == "asymptotic" else _tidy_by_t(fit, method, conf_level)
+    if method != "asymptotic":
+        refuse_two_covariances(choice)
+        table = _tidy_by_t(fit, method, conf_level)
+    else:
+        table = tidy_fixed(fit, half_width, choice) if effects == "fixed" else makers[effects](fit, half_width)
     if exponentiate:
         table["estimate"] = np.exp(table["estimate"])
         table["std_error"] *= table["estimate"]
@@ -132,13 +150,25 @@ def tidy(
     return table if conf_int else table.drop(columns=["conf_low", "conf_high"])
 
 
-def tidy_fixed(fit: Fit, half_width: float) -> pd.DataFrame:
+def refuse_two_covariances(choice: VcovChoice) -> None:
+    """t tests by `ddf` have a covariance of their own.
+
+    Raises
+    ------
+    DataError
+        If another is asked for.
+    """
+    if choice is not None:
+        raise DataError("ddf= gives t tests with the model's covariance, vcov= z tests with another: ask for one")
+
+
+def tidy_fixed(fit: Fit, half_width: float, choice: VcovChoice = None) -> pd.DataFrame:
     """Coefficients of every component, in the order of the model matrices."""
     parts = []
     for component in components(fit):
         if not has_own_model(fit, component):
             continue
-        part = fixed_table(fit, component).reset_index()
+        part = fixed_table(fit, component, choice=choice).reset_index()
         part.insert(0, "component", component)
         parts.append(part)
     table = pd.concat(parts, ignore_index=True) if parts else _empty_fixed()

@@ -10,11 +10,13 @@ Nakagawa, Johnson, Schielzeth 2017, Journal of the Royal Society Interface 14: 2
 Methods in Ecology and Evolution 5, 944-946; the ICC at given values of the slopes' covariates is Goldstein, Browne and
 Rasbash's (2002, Understanding Statistics 1, 223-231).
 
-Intervals are made on the logit scale, where a share is most nearly normal, and mapped back.
+Wald and profile intervals are made on the logit scale, where a share is most nearly normal, and mapped back; the
+bootstrap's are percentiles, the same on any scale.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
@@ -25,7 +27,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ranef.assemble import has_component
-from ranef.errors import DataError
+from ranef.callers import caller_level
+from ranef.errors import DataError, RanefWarning
 from ranef.inference.derived import Method, derived_interval
 from ranef.observation_variance import chosen_method, describe
 from ranef.random_rows import random_rows
@@ -43,6 +46,9 @@ if TYPE_CHECKING:
     from ranef.result import Fit
 
 Floats = NDArray[np.float64]
+# Shares nearer to 0 or 1 than this are there: the variance of a constant is zero but for rounding.
+_END = 1e-12
+
 Shares = Callable[["Fit"], pd.Series]
 
 
@@ -232,39 +238,37 @@ def _no_mean(fit: Fit) -> None:
 def table_of(fit: Fit, shares: Shares, interval: Interval) -> pd.DataFrame:
     """The shares of a fit, with intervals where they are asked for.
 
-    Shares of 0 (a variance is zero) have no logit: an interval of those is made on their own scale, cut at 0 and 1.
+    Warns
+    -----
+    RanefWarning
+        Where a share is zero because a variance is: only the bootstrap has an interval then, NaN for the others.
     """
     estimate = shares(fit)
     if interval.method is None:
         return estimate.to_frame("estimate")
-    if ((estimate <= 0.0) | (estimate >= 1.0)).any():
-        table = _derived(fit, shares, interval.method, interval)
-        table[["conf_low", "conf_high"]] = table[["conf_low", "conf_high"]].clip(0.0, 1.0)
-        return table.set_axis(estimate.index)
-    table = _derived(fit, lambda other: _logit(shares(other)), interval.method, interval)
-    inside = estimate.to_numpy() * (1.0 - estimate.to_numpy())
-    return pd.DataFrame(
-        {
-            "estimate": estimate.to_numpy(),
-            "std_error": table["std_error"].to_numpy() * inside,
-            "conf_low": _expit(table["conf_low"].to_numpy()),
-            "conf_high": _expit(table["conf_high"].to_numpy()),
-        },
-        index=estimate.index,
-    )
+    if interval.method == "boot":
+        return _derived(fit, shares, interval.method, interval).set_axis(estimate.index)
+    inside = ((estimate > _END) & (estimate < 1.0 - _END)).to_numpy()
+    table = pd.DataFrame(np.nan, index=estimate.index, columns=["estimate", "std_error", "conf_low", "conf_high"])
+    table["estimate"] = estimate
+    if inside.any():
+        found = _derived(fit, lambda other: _logit(shares(other)[inside]), interval.method, interval)
+        slope = (estimate * (1.0 - estimate)).to_numpy()[inside]
+        table.loc[inside, "std_error"] = found["std_error"].to_numpy() * slope
+        for end in ("conf_low", "conf_high"):
+            table.loc[inside, end] = _expit(found[end].to_numpy())
+    if not inside.all():
+        message = f"a share at the end of its range has no {interval.method} interval (NaN): use interval='boot'"
+        warnings.warn(message, RanefWarning, stacklevel=caller_level())
+    return table
 
 
 def _derived(fit: Fit, statistic: Shares, method: Method, interval: Interval) -> pd.DataFrame:
     return derived_interval(fit, statistic, method, interval.level, interval.n, interval.seed)
 
 
-# A share of zero in a bootstrap sample stands at the end of the logit scale, which must be finite to have quantiles.
-_LOGIT_END = 700.0
-
-
 def _logit(share: pd.Series) -> pd.Series:
-    with np.errstate(divide="ignore"):
-        return (np.log(share) - np.log1p(-share)).clip(-_LOGIT_END, _LOGIT_END)
+    return np.log(share) - np.log1p(-share)
 
 
 def _expit(x: Floats) -> Floats:

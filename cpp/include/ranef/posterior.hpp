@@ -15,7 +15,8 @@
 
 namespace ranef {
 
-/// Per term, (levels x q x q) row by row: covariance of a level's effects, for the user's columns.
+/// Per term, (levels x q x q) row by row: covariance of a level's effects given all parameters, fixed effects that REML
+/// integrates out included (lme4's condVar), for the user's columns.
 std::vector<Vector> conditional_covariance(const Model& model, Layouts& layouts, const FitReport& fit);
 
 /// (n x K): derivatives of the log-likelihood in the fixed part of every row's linear predictors. X_k' times column k

@@ -1,0 +1,129 @@
+"""A fit as the weighted least squares problem that it is near its mode.
+
+With J = [Z S, X] the rows of the linear predictors (spherical random effects u, then coefficients), l'_i and W_i the
+first two derivatives of a row's negative log-likelihood in its predictors, the penalised likelihood is, to second
+order,
+
+    g(u, beta) ~ l'(J d) + 1/2 d'H d,     H = J'WJ + diag(I, 0)
+
+and H^-1 is the covariance of (u, beta) given the variance parameters. For a gaussian model it is no approximation:
+W = 1/sigma^2, the beta block of H^-1 is (X'V^-1 X)^-1, and -X'l' is X'V^-1 (y - X beta) (Henderson 1975, Biometrics 31,
+423-447).
+What is computed given the variance parameters (hat values, the effect of deleting rows, sandwich estimators) needs no
+more than this. A constant dispersion counts among the variance parameters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg, sparse
+from scipy.sparse.linalg import splu
+
+from ranef.design.design import NewTerm
+from ranef.joint import covariance_roots, term_designs
+from ranef.rowderivatives import row_derivatives
+from ranef.tables import has_own_model
+
+if TYPE_CHECKING:
+    from ranef.result import Fit
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+Sparse: TypeAlias = Any
+
+# Up to this order the inverse of H is kept whole: 18 MB.
+_DENSE = 1500
+
+
+@dataclass(frozen=True)
+class Linearised:
+    """The quadratic at the mode.
+
+    Attributes
+    ----------
+    rows : per predictor J (n, r + p), sparse, by rows; zero where the predictor's coefficients are held
+    gradient, weights : l' (n, K) and W (n, K, K)
+    effects : r, the number of random effects
+    coefficients : {component: places of its coefficients among the p}
+    """
+
+    rows: tuple[Sparse, ...]
+    gradient: Floats
+    weights: Floats
+    effects: int
+    coefficients: dict[str, slice]
+
+    @property
+    def size(self) -> int:
+        """r + p."""
+        return int(self.rows[0].shape[1])
+
+    @cached_property
+    def hessian(self) -> Sparse:
+        """H (r + p, r + p), sparse."""
+        count = len(self.rows)
+        parts = [
+            self.rows[a].T @ sparse.diags_array(self.weights[:, a, b]) @ self.rows[b]
+            for a in range(count)
+            for b in range(count)
+        ]
+        prior = sparse.diags_array((np.arange(self.size) < self.effects).astype(np.float64))
+        return sparse.csc_array(sum(parts, start=prior))
+
+    @cached_property
+    def _factor(self) -> Any:
+        return splu(self.hessian)
+
+    @cached_property
+    def _whole_inverse(self) -> Floats:
+        return np.asarray(linalg.inv(self.hessian.toarray()))
+
+    def inverse_block(self, places: Ints) -> Floats:
+        """Rows and columns `places` of H^-1, symmetric."""
+        if self.size <= _DENSE:
+            return self._whole_inverse[np.ix_(places, places)]
+        block = self.inverse_columns(places)[places]
+        return np.asarray((block + block.T) / 2.0)
+
+    def inverse_columns(self, places: Ints) -> Floats:
+        """Columns `places` of H^-1."""
+        unit = np.zeros((self.size, places.size))
+        unit[places, np.arange(places.size)] = 1.0
+        return np.asarray(self._factor.solve(unit))
+
+    @cached_property
+    def coefficient_covariance(self) -> Floats:
+        """(p, p): covariance of the coefficients given the variance parameters."""
+        return self.inverse_block(np.arange(self.effects, self.size))
+
+    def places(self, component: str) -> Ints:
+        """Places of a component's coefficients in (u, beta)."""
+        own = self.coefficients[component]
+        return np.arange(self.effects + own.start, self.effects + own.stop)
+
+
+def linearised(fit: Fit) -> Linearised:
+    """The quadratic at the mode of a fit that has its data."""
+    design = fit.design
+    terms = [NewTerm(t.levels, t.basis, t.column) for t in design.terms]
+    root = covariance_roots(fit)
+    spherical = [sparse.csr_array(z @ root) for z in term_designs(fit, terms, design.n_rows)]
+    free = [has_own_model(fit, p.component) for p in design.predictors]
+    widths = [len(p.fixed.names) if own else 0 for p, own in zip(design.predictors, free, strict=True)]
+    starts = np.cumsum([0, *widths])
+    rows = []
+    for place, predictor in enumerate(design.predictors):
+        fixed = np.zeros((design.n_rows, starts[-1]))
+        if free[place]:
+            fixed[:, starts[place] : starts[place + 1]] = predictor.fixed.matrix
+        rows.append(sparse.csr_array(sparse.hstack([spherical[place], sparse.csr_array(fixed)])))
+    gradient, weights = row_derivatives(fit)
+    coefficients = {
+        p.component: slice(int(starts[k]), int(starts[k + 1])) for k, p in enumerate(design.predictors) if free[k]
+    }
+    return Linearised(tuple(rows), gradient, weights, int(root.shape[0]), coefficients)
