@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ranef.errors import DataError
-from ranef.means.grid import GridVariable, ReferenceGrid, cell_counts
+from ranef.means.grid import ReferenceGrid, cell_counts
+from ranef.means.variable import GridVariable
 
 if TYPE_CHECKING:
     from ranef.result import Fit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ranef.result import Fit
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 # Beyond so many random effects Kenward and Roger's correction is made only where it is asked for: crossed ones of
 # this number cost many seconds, which grow with its cube.
@@ -34,12 +35,28 @@ class Basis:
     covariance : (p, p)
     degrees : linear functions (m, p) -> their degrees of freedom (m,), infinite for z
     ddf : how these are found, in words of the table; empty for z
+    unknown : (p,), names of estimates that have no standard error (of a separated level, say), else empty texts
     """
 
     estimate: Floats
     covariance: Floats
     degrees: Callable[[Floats], Floats]
     ddf: str
+    unknown: tuple[str, ...]
+
+    def unknown_in(self, functions: Floats) -> Bools:
+        """Which linear functions (m, p) need an estimate without a standard error."""
+        places = [k for k, name in enumerate(self.unknown) if name]
+        return np.asarray((functions[:, places] != 0).any(axis=1))
+
+
+def make_basis(
+    estimate: Floats, covariance: Floats, degrees: Callable[[Floats], Floats], ddf: str, names: Sequence[str]
+) -> Basis:
+    """A basis whose estimates are called `names`; what has no variance (NaN) is set apart."""
+    unknown = np.isnan(np.diag(covariance))
+    known = np.where(unknown[:, None] | unknown, 0.0, covariance)
+    return Basis(estimate, known, degrees, ddf, tuple(n if u else "" for n, u in zip(names, unknown, strict=True)))
 
 
 def infinite(functions: Floats) -> Floats:
@@ -58,18 +75,20 @@ def component_basis(fit: Fit, component: str, ddf: str | None) -> Basis:
     """
     place = component_index(fit.design.predictors, component)
     estimate = np.asarray(fit.estimate.beta[place], dtype=np.float64)
+    names = fit.design.predictors[place].fixed.names
     chosen = choose_ddf(fit, component, ddf)
     if chosen in ("satterthwaite", "kenward-roger"):
         if chosen not in fit.small_samples:
             fit.small_samples[chosen] = small_sample(fit, checked_ddf(chosen))
         small = fit.small_samples[chosen]
-        return Basis(estimate, small.vcov, small.df, chosen)
+        return make_basis(estimate, small.vcov, small.df, chosen, names)
     covariance = fit.coefficient_vcov(component_slice(fit, component))
     if chosen == "residual":
         residual = residual_df(fit)
-        return Basis(estimate, covariance, lambda functions: np.full(len(functions), residual), chosen)
+        return make_basis(estimate, covariance, lambda rows: np.full(len(rows), residual), chosen, names)
     note = f"asymptotic, with {_random_effects(fit)} random effects; ddf='kenward-roger' takes its time"
-    return Basis(estimate, covariance, infinite, note if ddf is None and _is_large(fit, component) else "")
+    words = note if ddf is None and _is_large(fit, component) else ""
+    return make_basis(estimate, covariance, infinite, words, names)
 
 
 def choose_ddf(fit: Fit, component: str, ddf: str | None) -> str:

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from ranef.assemble import component_index
 from ranef.errors import DataError
 from ranef.means.averaging import Weighting, averaging_weights
-from ranef.means.basis import Basis, component_basis, infinite, joint_covariance
-from ranef.means.emmeans import Facts, MarginalMeans, View
+from ranef.means.basis import Basis, component_basis, infinite, joint_covariance, make_basis
+from ranef.means.emmeans import MarginalMeans
 from ranef.means.estimability import indicators
-from ranef.means.grid import GridRows, GridVariable, Reducer, ReferenceGrid, grid_frame, grid_rows, reference_grid
+from ranef.means.grid import GridRows, Reducer, ReferenceGrid, grid_frame, grid_rows, reference_grid
 from ranef.means.scales import IDENTITY, Scale, component_scale, log_scale, total_sigma
 from ranef.means.specs import Names, Specs, parse_specs
+from ranef.means.variable import GridVariable
+from ranef.means.view import Facts, View
 from ranef.predict import target_of
 
 if TYPE_CHECKING:
@@ -153,7 +155,8 @@ def _response_points(fit: Fit, component: str, rows: GridRows) -> Points:
     value, gradient = target(eta)
     jacobian = np.concatenate([gradient[:, [k]] * m for k, m in zip(places, rows.matrices, strict=True)], axis=1)
     estimate = np.concatenate([fit.estimate.beta[k] for k in places])
-    basis = Basis(estimate, joint_covariance(fit, chosen), infinite, "")
+    names = [name for k in places for name in fit.design.predictors[k].fixed.names]
+    basis = make_basis(estimate, joint_covariance(fit, chosen), infinite, "", names)
     return Points(basis, jacobian, value - jacobian @ estimate, indicators(rows.defects), False, IDENTITY)
 
 

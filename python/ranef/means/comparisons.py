@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from ranef.errors import DataError
 from ranef.means.contrasts import ContrastSet, Method, contrast_set
-from ranef.means.emmeans import Facts, MarginalMeans, allowed_adjustment
+from ranef.means.emmeans import MarginalMeans
 from ranef.means.scales import IDENTITY, ratio_scale
 from ranef.means.specs import Names, read_names
 from ranef.means.table import groups, level_text, row_names
+from ranef.means.view import Facts, allowed_adjustment
 
 Floats = NDArray[np.float64]
 Interaction = str | Sequence[str] | Mapping[str, str]

@@ -224,7 +224,7 @@ def _own(method: Mapping[str, ArrayLike] | ArrayLike, names: Sequence[str]) -> C
         rows: list[Any] = list(method.values())
     else:
         given = np.atleast_2d(np.asarray(method, dtype=np.float64))
-        labels, rows = [_weights_label(row, names) for row in given], list(given)
+        labels, rows = [_weights_label(row) for row in given], list(given)
     if not rows:
         raise DataError("contrasts were given as an empty collection: give {label: weights}")
     made = []
@@ -239,7 +239,6 @@ def _own(method: Mapping[str, ArrayLike] | ArrayLike, names: Sequence[str]) -> C
     return ContrastSet("custom", tuple((label,) for label in labels), np.array(made), "none")
 
 
-def _weights_label(row: Floats, names: Sequence[str]) -> str:
+def _weights_label(row: Floats) -> str:
     """R's way to call a contrast that has no name: ``c(1, -1, 0)``."""
-    del names
     return f"c({', '.join(f'{value:g}' for value in row)})"

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ranef.errors import DataError
-from ranef.means.adjust import resolve_adjustment
 from ranef.means.basis import Basis
 from ranef.means.estimability import estimable, indicators
 from ranef.means.scales import IDENTITY, Scale, log_scale
 from ranef.means.specs import Names
+from ranef.means.view import Facts, View, allowed_adjustment
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,51 +27,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Regrid = Literal["response", "log"]
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """How estimates are shown.
-
-    Attributes
-    ----------
-    response : back-transformed to the response scale
-    intervals, tests : which columns the table has
-    level : probability of the intervals
-    adjust : multiplicity of p-values and intervals
-    null : value tested against, on the scale of the linear functions
-    sigma : standard deviation that the back-transformation is adjusted for; 0: not adjusted
-    """
-
-    response: bool = False
-    intervals: bool = True
-    tests: bool = False
-    level: float = 0.95
-    adjust: str = "none"
-    null: float = 0.0
-    sigma: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.level < 1:
-            raise DataError(f"the confidence level must lie between 0 and 1, got {self.level!r}")
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the linear functions are.
-
-    Attributes
-    ----------
-    kind : ``"means"``, ``"trends"`` or ``"contrasts"``
-    estimate : name of the column of estimates on the functions' own scale
-    means : for all pairwise comparisons, between how many means; else None
-    notes : lines below the table that are true however it is shown
-    """
-
-    kind: str
-    estimate: str
-    means: int | None = None
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +70,10 @@ class MarginalMeans:
 
     @property
     def std_error(self) -> Floats:
-        """Standard errors on the functions' own scale (m,); NaN where not estimable."""
+        """Standard errors on the functions' own scale (m,); NaN where not estimable or of unknown variance."""
         variance = np.sum((self.functions @ self.basis.covariance) * self.functions, axis=1)
-        return np.where(self.estimable, np.sqrt(np.maximum(variance, 0.0)), np.nan)
+        known = self.estimable & ~self.basis.unknown_in(self.functions)
+        return np.where(known, np.sqrt(np.maximum(variance, 0.0)), np.nan)
 
     @property
     def df(self) -> Floats:
@@ -132,7 +88,7 @@ class MarginalMeans:
 
         names = row_names(self)
         values = self.functions @ self.basis.covariance @ self.functions.T
-        unknown = ~self.estimable
+        unknown = ~self.estimable | self.basis.unknown_in(self.functions)
         values[unknown, :] = values[:, unknown] = np.nan
         return pd.DataFrame(values, index=names, columns=names)
 
@@ -328,23 +284,6 @@ class MarginalMeans:
         return plot_means(self, ax, letters, adjust, horizontal)
 
 
-def allowed_adjustment(facts: Facts, adjust: str) -> str:
-    """The adjustment called `adjust`, if it fits.
-
-    Raises
-    ------
-    DataError
-        If ``tukey`` is asked for contrasts that are not all pairwise comparisons.
-    """
-    method = resolve_adjustment(adjust)
-    if method == "tukey" and facts.means is None and facts.kind == "contrasts":
-        raise DataError(
-            "adjust='tukey' is for all pairwise comparisons of one set of means; for other contrasts use 'mvt' "
-            "(exact), 'sidak', 'holm' or 'scheffe'"
-        )
-    return method
-
-
 def regridded(means: MarginalMeans, scale: str) -> MarginalMeans:
     """See `MarginalMeans.regrid`."""
     if scale not in ("response", "log"):
@@ -370,6 +309,3 @@ def regridded(means: MarginalMeans, scale: str) -> MarginalMeans:
         facts=facts,
         view=view,
     )
-
-
-__all__ = ["ArrayLike", "Facts", "MarginalMeans", "View", "allowed_adjustment", "regridded"]

@@ -23,6 +23,7 @@ from ranef.design.evaluate import evaluate
 from ranef.design.frame import Table, open_table
 from ranef.errors import DataError
 from ranef.means.estimability import defects
+from ranef.means.variable import GridVariable, given_at, is_number
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -34,27 +35,6 @@ Reducer = Callable[[Floats], Any]
 _FEW_VALUES = 2
 # Points that a grid may have.
 _MOST_POINTS = 2_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class GridVariable:
-    """One axis of the grid.
-
-    Attributes
-    ----------
-    name : column of the data
-    values : its values on the grid, in order
-    known : all the values that it has in the data, for a factor; None for a covariate
-    """
-
-    name: str
-    values: tuple[Any, ...]
-    known: tuple[Any, ...] | None
-
-    @property
-    def is_factor(self) -> bool:
-        """Whether means are averaged over it with weights, as over a factor's levels."""
-        return self.known is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +181,7 @@ def _axis(table: Table, name: str, levels: pd.Index | None, reduce: Any) -> Grid
     reducer = reduce.get(name) if isinstance(reduce, Mapping) else reduce
     few = _distinct(column.values)
     if reducer is None and few is not None:
-        return GridVariable(name, few, few)
+        return GridVariable(name, few, few, numeric=column.values.dtype != np.bool_)
     numbers = column.numbers()
     reduced = np.atleast_1d(np.asarray(numbers.mean() if reducer is None else reducer(numbers), dtype=np.float64))
     return GridVariable(name, tuple(float(v) for v in reduced), None)
@@ -219,43 +199,8 @@ def _distinct(values: NDArray[Any]) -> tuple[Any, ...] | None:
 def _with_values(grid: ReferenceGrid, at: Mapping[str, Any]) -> ReferenceGrid:
     if not isinstance(at, Mapping):
         raise DataError(f"at must be a dict such as {{'x': [1, 2]}}, got {at!r}")
-    changed = {name: replace(grid.variable(name), values=_given(grid.variable(name), at[name])) for name in at}
+    changed = {name: given_at(grid.variable(name), at[name]) for name in at}
     return replace(grid, variables=tuple(changed.get(v.name, v) for v in grid.variables))
-
-
-def _given(variable: GridVariable, values: Any) -> tuple[Any, ...]:
-    """The values asked for, checked."""
-    listed = [values] if isinstance(values, str) or np.ndim(values) == 0 else list(values)
-    if not listed:
-        raise DataError(f"at[{variable.name!r}] is empty: give at least one value")
-    if variable.known is None:
-        return tuple(_number(variable.name, value) for value in listed)
-    if all(_is_number(v) for v in variable.known) and all(_is_number(v) for v in listed):
-        # A covariate with two values may be asked for at any other; factor(year) may not, and its levels say so below.
-        listed = [_same_number(v, variable.known) for v in listed]
-    by_text = {str(level): level for level in variable.known}
-    missing = [v for v in listed if str(v) not in by_text]
-    if missing:
-        close = difflib.get_close_matches(str(missing[0]), list(by_text), n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        shown = ", ".join(map(repr, list(by_text)[:20])) + (", ..." if len(by_text) > 20 else "")
-        raise DataError(f"{variable.name!r} has no level {str(missing[0])!r}, given in at; {hint}levels: {shown}")
-    return tuple(by_text[str(v)] for v in listed)
-
-
-def _number(name: str, value: Any) -> float:
-    if not _is_number(value) or not np.isfinite(value):
-        raise DataError(f"at[{name!r}] must be finite numbers, got {value!r}: {name!r} is a covariate")
-    return float(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.bool_))
-
-
-def _same_number(value: Any, known: Sequence[Any]) -> Any:
-    """The level equal to a number: 1.0 asks for the level 1."""
-    return next((level for level in known if level == value), value)
 
 
 def _places(table: Table, variable: GridVariable) -> NDArray[np.intp]:
@@ -278,7 +223,7 @@ def _column(values: Sequence[Any]) -> NDArray[Any]:
     """Values as one column: numbers as numbers, levels as they are."""
     if all(isinstance(v, (bool, np.bool_)) for v in values):
         return np.array(values, dtype=np.bool_)
-    if all(_is_number(v) for v in values):
+    if all(is_number(v) for v in values):
         return np.array(values)
     made = np.empty(len(values), dtype=object)
     made[:] = values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -12,15 +13,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ranef._core import independent_columns
-from ranef.errors import DataError
+from ranef.callers import caller_level
+from ranef.errors import ConvergenceWarning, DataError
 from ranef.inference.small_sample import f_p_value
 from ranef.means import build
 from ranef.means.averaging import averaging_weights
 from ranef.means.comparisons import Request, contrast
-from ranef.means.emmeans import Facts, MarginalMeans, View
+from ranef.means.emmeans import MarginalMeans
 from ranef.means.grid import ReferenceGrid, grid_frame, grid_rows, reference_grid
 from ranef.means.specs import Names, Specs, read_names
 from ranef.means.table import groups
+from ranef.means.view import Facts, View
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -42,17 +45,22 @@ class JointTest:
 
 
 def joint_test(means: MarginalMeans, rows: NDArray[np.intp], null: float = 0.0) -> JointTest | None:
-    """Whether all functions in `rows` are `null`; None where none of them is estimable or all are zero.
+    """Whether all functions in `rows` are `null`; None where none of them is estimable or all are constants.
 
     The statistic is Wald's, over those functions that do not depend on the ones before them. Made orthogonal in their
     order, these have degrees of freedom each, and the smallest are the denominator's.
     """
     chosen = rows[means.estimable[rows]]
-    sizes = np.abs(means.functions[chosen]).max(axis=1, initial=0.0)
+    # Coefficients that are held have no variance and make no difference between functions.
+    free = means.functions[:, np.diag(means.basis.covariance) > 0]
+    sizes = np.abs(free[chosen]).max(axis=1, initial=0.0)
+    unknown = means.basis.unknown_in(means.functions[chosen])
+    if unknown.any():
+        return _without_error(means, int(unknown.sum()))
     chosen = chosen[sizes > _ZERO * max(1.0, sizes.max(initial=0.0))]
     if not len(chosen):
         return None
-    independent = chosen[list(independent_columns(np.asfortranarray(means.functions[chosen].T)))]
+    independent = chosen[list(independent_columns(np.asfortranarray(free[chosen].T)))]
     functions = means.functions[independent]
     value = functions @ means.basis.estimate + means.offset[independent] - null
     covariance = functions @ means.basis.covariance @ functions.T
@@ -61,6 +69,17 @@ def joint_test(means: MarginalMeans, rows: NDArray[np.intp], null: float = 0.0) 
     orthogonal, _ = np.linalg.qr(functions.T)
     df_den = float(np.min(means.basis.degrees(orthogonal.T)))
     return JointTest(df_num, df_den, statistic, f_p_value(statistic, df_num, df_den))
+
+
+def _without_error(means: MarginalMeans, count: int) -> JointTest:
+    """No test: some coefficient has no standard error."""
+    names = ", ".join(name for name in means.basis.unknown if name)
+    warnings.warn(
+        f"there is no joint test of what needs {names}, which has no standard error: diagnose() says why",
+        ConvergenceWarning,
+        stacklevel=caller_level(),
+    )
+    return JointTest(count, float("nan"), float("nan"), float("nan"))
 
 
 def joint_table(means: MarginalMeans, null: float) -> pd.DataFrame:
@@ -137,6 +156,3 @@ def _means(fit: Fit, request: build.Request, grid: ReferenceGrid, specs: Specs) 
     weights = averaging_weights(fit, grid, kept, rest, "equal")
     labels = build.label_columns(grid_frame(kept), specs)
     return build.averaged_means(points, weights, labels, specs.by, View(), Facts("means", "emmean"))
-
-
-__all__ = ["JointTest", "joint_table", "joint_test", "joint_tests"]

@@ -45,7 +45,7 @@ def frame(means: MarginalMeans) -> pd.DataFrame:
         shown_null = float(scale.inverse(np.array([means.view.null]))[0])
         if shown_null:
             table["null"] = shown_null
-        table["statistic"] = (eta - means.view.null) / std_error
+        table["statistic"] = _statistics(eta - means.view.null, std_error)
         table["p_value"] = _spread(families, means, critical=False)
     if not means.estimable.all():
         table["estimable"] = means.estimable
@@ -120,11 +120,10 @@ def _label(value: Any, stroke: str) -> str:
 def _families(means: MarginalMeans, eta: Floats, std_error: Floats, df: Floats) -> list[tuple[Places, FamilyOfTests]]:
     """The estimable rows of every group with their family."""
     method = effective_adjustment(means)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = (eta - means.view.null) / std_error
+    statistic = _statistics(eta - means.view.null, std_error)
     made = []
     for _, rows in groups(means):
-        places = rows[np.isfinite(statistic[rows])]
+        places = rows[~np.isnan(statistic[rows])]
         if method == "none" or not places.size:
             made.append((places, FamilyOfTests(statistic[places], df[places], None, 0, np.zeros((0, 0)))))
             continue
@@ -136,9 +135,18 @@ def _families(means: MarginalMeans, eta: Floats, std_error: Floats, df: Floats) 
     return made
 
 
+def _statistics(difference: Floats, std_error: Floats) -> Floats:
+    """Differences in standard errors; of what is known without error infinite, or zero where there is none."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where((difference == 0) & (std_error == 0), 0.0, difference / std_error)
+
+
 def _correlation(covariance: Floats) -> Floats:
     sd = np.sqrt(np.diag(covariance))
-    return np.asarray(covariance / np.outer(sd, sd))
+    safe = np.where(sd > 0, sd, 1.0)
+    made = covariance / np.outer(safe, safe)
+    np.fill_diagonal(made, 1.0)
+    return np.asarray(made)
 
 
 def _spread(families: Sequence[tuple[Places, FamilyOfTests]], means: MarginalMeans, critical: bool) -> Floats:
@@ -221,6 +229,10 @@ def notes(means: MarginalMeans) -> list[str]:
         made.append(f"Bias adjustment applied based on sigma = {view.sigma:.5g}")
     if not means.estimable.all():
         made.append("nonEst: not estimable, the data have no rows that determine it")
+    needed = means.basis.unknown_in(means.functions)
+    if needed.any():
+        names = ", ".join(name for name in means.basis.unknown if name)
+        made.append(f"No standard error where {names} is needed: the fit's diagnose() says why")
     return made
 
 

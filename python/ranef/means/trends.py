@@ -24,10 +24,11 @@ from ranef.formula.parse import parse_expression
 from ranef.means import build
 from ranef.means.averaging import averaging_weights
 from ranef.means.contrasts import degree_name
-from ranef.means.emmeans import Facts, MarginalMeans, View
+from ranef.means.emmeans import MarginalMeans
 from ranef.means.grid import ReferenceGrid, grid_frame, grid_rows, reference_grid
 from ranef.means.scales import IDENTITY
 from ranef.means.specs import Specs, parse_specs
+from ranef.means.view import Facts, View
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -66,7 +67,9 @@ def emtrends(fit: Fit, request: TrendRequest) -> MarginalMeans:
     weights = averaging_weights(fit, grid, kept, rest, asked.weights)
     labels = build.label_columns(grid_frame(kept), specs)
     title = re.sub(r"\W+", "_", request.var).strip("_")
-    facts = Facts("trends", f"{title}_trend", None, build.averaging_notes(fit, grid, specs, rest))
+    facts = Facts(
+        "trends", f"{title}_trend", None, build.averaging_notes(fit, grid, specs, [v for v in rest if v.name != name])
+    )
     parts = []
     for degree in range(1, request.max_degree + 1):
         points = _derivative(fit, asked, grid, frame, name, expression, degree)
@@ -132,6 +135,3 @@ def _by_degree(parts: list[MarginalMeans], specs: Specs) -> MarginalMeans:
         offset=np.concatenate([p.offset for p in parts]),
         defects=np.concatenate([p.defects for p in parts]),
     )
-
-
-__all__ = ["TrendRequest", "emtrends"]
