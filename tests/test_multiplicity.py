@@ -86,6 +86,17 @@ def test_tukey_critical_values_are_tabulated_ones():
         assert crit * np.sqrt(2) == pytest.approx(q, abs=6e-4)
 
 
+@pytest.mark.parametrize("method", ["tukey", "dunnettx", "scheffe", "mvt"])
+def test_critical_values_of_many_degrees_of_freedom_are_those_of_each(method):
+    df = np.array([3.0, 4.5, *np.geomspace(5, 500, 30), np.inf])
+    correlation = 0.5 * np.eye(len(df)) + 0.5
+    many = critical_values(method, FamilyOfTests(np.ones(len(df)), df, 4, 3, correlation), 0.95)
+    for place in (0, 1, 10, len(df) - 1):
+        one = np.full(len(df), df[place])
+        alone = critical_values(method, FamilyOfTests(np.ones(len(df)), one, 4, 3, correlation), 0.95)
+        assert many[place] == pytest.approx(alone[0], rel=2e-6)
+
+
 @pytest.mark.parametrize("method", ADJUSTMENTS)
 def test_intervals_and_p_values_agree_at_the_critical_value(method):
     """A statistic at the edge of its interval has the p-value 1 - level (Bonferroni's for step-wise methods)."""

@@ -33,6 +33,8 @@ ADJUSTMENTS: tuple[str, ...] = get_args(Adjustment)
 _ALIASES = {"single-step": "mvt", "bh": "fdr", "dunnett": "dunnettx", "scheffé": "scheffe", "šidák": "sidak"}
 # Step-wise methods have no intervals of their own; Bonferroni's are valid beside them.
 _STEPWISE = ("holm", "hochberg", "fdr", "by")
+# Critical values are found one by one for so many distinct degrees of freedom, and interpolated for more.
+_NODES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +121,26 @@ def critical_values(method: str, family: FamilyOfTests, level: float) -> Floats:
     if method == "sidak":
         return np.asarray(-stdtrit(family.df, -np.expm1(np.log1p(-alpha) / n) / 2.0))
     tail = _tail_function(method, family)
-    known: dict[float, float] = {}
-    for df, low in zip(family.df, single, strict=True):
-        if df not in known:
-            known[df] = _invert(partial(tail, df=df), alpha, low)
-    return np.array([known[df] for df in family.df])
+    distinct, places = np.unique(family.df, return_inverse=True)
+    if len(distinct) <= _NODES:
+        return np.array([_inverted(tail, df, alpha) for df in distinct])[places]
+    return _interpolated(tail, family.df, alpha)
+
+
+def _inverted(tail: Callable[..., float], df: float, alpha: float) -> float:
+    """The critical value at some degrees of freedom."""
+    return _invert(partial(tail, df=df), alpha, float(-stdtrit(df, alpha / 2.0)))
+
+
+def _interpolated(tail: Callable[..., float], df: Floats, alpha: float) -> Floats:
+    """Critical values at many degrees of freedom: a polynomial in 1 / df through Chebyshev's nodes."""
+    from scipy.interpolate import BarycentricInterpolator
+
+    inverse = 1.0 / df
+    low, high = float(inverse.min()), float(inverse.max())
+    angles = np.cos(np.pi * (np.arange(_NODES) + 0.5) / _NODES)
+    nodes = low + 0.5 * (high - low) * (1.0 + angles)
+    return np.asarray(BarycentricInterpolator(nodes, [_inverted(tail, 1.0 / x, alpha) for x in nodes])(inverse))
 
 
 def _invert(tail: Callable[[float], float], alpha: float, low: float) -> float:

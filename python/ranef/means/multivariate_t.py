@@ -25,6 +25,8 @@ Floats = NDArray[np.float64]
 _SEED = 20_040_623
 # Independent scramblings, points in each (a power of two), and points kept of each after merging neighbours.
 _REPLICATES, _POINTS, _KEPT = 8, 2**14, 512
+# Products of directions and statistics held in memory at a time.
+_BLOCK = 4_000_000
 # Eigenvalues of a correlation matrix below this share of the largest are rounding.
 _RANK = 1e-9
 
@@ -85,5 +87,6 @@ def _reach(loadings: Floats, seed: int) -> Floats:
     points = np.clip(Sobol(rank, scramble=True, seed=seed).random(_POINTS), 1e-12, 1.0 - 1e-12)
     directions = ndtri(points)
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    farthest = np.sort(np.abs(directions @ loadings.T).max(axis=1))
-    return np.asarray(farthest.reshape(_KEPT, -1).mean(axis=1))
+    parts = np.array_split(directions, -(-_POINTS * len(loadings) // _BLOCK))
+    farthest = np.concatenate([np.abs(part @ loadings.T).max(axis=1) for part in parts])
+    return np.asarray(np.sort(farthest).reshape(_KEPT, -1).mean(axis=1))

@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 # Inner rule: half-width and step, in standard deviations.
 _HALF_WIDTH, _STEP = 9.0, 0.25
 # Outer rule: smallest number of nodes, largest step, and decay at its ends (logarithm).
-_NODES, _LONGEST, _DECAY = 120, 0.12, 45.0
+_NODES, _LONGEST, _DECAY = 60, 0.12, 45.0
 _ROOT_2PI = float(np.sqrt(2.0 * np.pi))
 
 
