@@ -28,6 +28,7 @@ class Kind:
     simulate: Callable[[Generator], pd.DataFrame]
     ziformula: str | None = None
     dispformula: str | None = None
+    special_cases: tuple[dict[str, str], ...] = ()  # calls of models that are special cases of this one
 
     def data(self, number: int) -> pd.DataFrame:
         """Data set `number`, a pure function of the kind's name and the number."""
@@ -122,7 +123,14 @@ KINDS = (
     Kind("Bernoulli, clusters of 2-5", "y ~ x + (1 | g)", "binomial", bernoulli_small_clusters),
     Kind("Poisson, observation level", "y ~ x + (1 | g) + (1 | row)", "poisson", poisson_observation),
     Kind("nbinom2", "y ~ x + (1 | g)", "nbinom2", nbinom2),
-    Kind("zero-inflated nbinom2", "y ~ x + (1 | g)", "nbinom2", zero_inflated, ziformula="~ 1 + (1 | g)"),
+    Kind(
+        "zero-inflated nbinom2",
+        "y ~ x + (1 | g)",
+        "nbinom2",
+        zero_inflated,
+        ziformula="~ 1 + (1 | g)",
+        special_cases=({}, {"ziformula": "~ 1"}),
+    ),
     Kind("gamma, log link", "y ~ x + (1 | g)", "gamma(log)", gamma_log),
     Kind("beta with dispformula", "y ~ x + (1 | g)", "beta", beta_dispersion, dispformula="~ x"),
 )

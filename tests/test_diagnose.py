@@ -33,6 +33,7 @@ def test_an_optimiser_stopped_early_is_reported_with_its_remedy():
     diagnosis = fit.diagnose()
     assert not diagnosis.ok
     assert diagnosis.findings[0].kind == "convergence"
+    assert "stopped after 3 iterations" in diagnosis.findings[0].message
     assert diagnosis.findings[0].parameters
     assert "NOT CONVERGED" in str(fit.summary())
 
@@ -144,10 +145,10 @@ def test_a_large_count_is_no_separation():
     assert infinite_coefficients(matrix, -beta, unknown, downwards=True) == [0]
 
 
-def test_the_summary_says_why_a_standard_error_is_missing():
+def test_the_summary_says_why_a_standard_error_is_infinite():
     data = ranef.demo_data()
     data = data.assign(count=data["count"] + 1)
     fit = ranef.fit("count ~ cover + (1 | pond)", data, family="poisson", ziformula="~ 1")
-    assert np.isnan(fit.tidy().set_index("component").loc["zi", "std_error"])
-    assert "- no standard error: zi:Intercept; diagnose() says why" in str(fit.summary())
+    assert fit.tidy().set_index("component").loc["zi", "std_error"] == np.inf
+    assert "- no finite standard error: zi:Intercept; diagnose() says why" in str(fit.summary())
     assert "zi:Intercept runs to infinity" in str(fit.diagnose())

@@ -137,6 +137,24 @@ void test_terminations() {
     check(report.expected_gain > 1e-8, "a gain was still predicted");
     check_near_matrix(report.point, Vector::Ones(3), 0.0, "the start is reported");
   });
+  run("a value that is not found again ends the search and does not send it uphill", [] {
+    // The minimum, 25/3, lies beyond the edge; whoever has looked over it finds another branch on coming back.
+    Function f;
+    f.dimension = 1;
+    f.approximation = Matrix::Identity(1, 1);
+    bool looked_over = false;
+    f.allowed = [&](const Vector& x) {
+      looked_over = looked_over || x[0] > 1.5;
+      return x[0] <= 1.5;
+    };
+    f.f = [&](const Vector& x) { return looked_over ? 1000.0 - x[0] : -x[0] + 0.06 * x[0] * x[0]; };
+    f.df = [&](const Vector& x) -> Vector { return Vector::Constant(1, looked_over ? -1.0 : -1.0 + 0.12 * x[0]); };
+    const OptimizerReport report = minimise(f, Vector::Zero(1), {});
+    check(looked_over, "the edge was met");
+    check(report.termination == Termination::stalled, describe(report.termination));
+    check_near(report.value, -0.94, 1e-12, 0.0, "the best value is reported");
+    check_near(report.point[0], 1.0, 1e-12, 0.0, "where it was found");
+  });
   run("a gradient that points the wrong way is not called a minimum", [] {
     Quadratic q(3);
     q.function.df = [&](const Vector& x) -> Vector { return -(q.a * (x - q.centre)); };
@@ -164,6 +182,7 @@ void test_terminations() {
     check(std::string(describe(Termination::stalled)) == "stalled", "stalled");
     check(std::string(describe(Termination::max_iterations)) == "max_iterations", "max_iterations");
     check(std::string(describe(Termination::no_start)) == "no_start", "no_start");
+    check(std::string(describe(Termination::pole)) == "pole", "pole");
   });
 }
 

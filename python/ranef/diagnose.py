@@ -95,6 +95,8 @@ def convergence_findings(fit: FitState) -> list[Finding]:
     """Why no optimum could be certified; empty where one was."""
     if fit.converged:
         return []
+    if fit.estimate.reason == "pole":
+        return [_pole(fit)]
     if fit.estimate.reason == "not_positive_definite":
         named = spectrum_findings(fit)
         if named:
@@ -110,7 +112,7 @@ def boundary_findings(fit: FitState) -> list[Finding]:
         message = f"{', '.join(zero)} estimated as zero: the data show no such variance"
         remedy = "a valid result; leave the term out for a simpler model with the same likelihood"
         findings.append(Finding("singular", False, zero, message, remedy))
-    elif fit.singular:
+    elif fit.singular and not fit.left_out_names:
         message = f"a covariance matrix of random effects has not full rank ({', '.join(perfect) or 'see varcorr()'})"
         remedy = "a valid result; independent effects, (x || g), would be simpler"
         findings.append(Finding("singular", False, perfect, message, remedy))
@@ -120,6 +122,22 @@ def boundary_findings(fit: FitState) -> list[Finding]:
         remedy = "its standard error is not valid; a simpler structure would fit as well"
         findings.append(Finding("bound", False, bound, message, remedy))
     return findings
+
+
+def _pole(fit: FitState) -> Finding:
+    """The approximation's pole: where the Hessian of the random effects turns singular, -1/2 log|H| is infinite."""
+    pole = "a pole, where the data leave a random effect more uncertain than its prior"
+    guilty = fit.left_out_names
+    if not guilty:
+        message = f"the search ran into {pole}: the Laplace approximation has no maximum on the way"
+        return Finding("pole", True, (), message, "simplify the random effects, or try other starting values (start=)")
+    it = "it" if len(guilty) == 1 else "them"
+    message = f"{', '.join(guilty)} could not be estimated: with {it} the Laplace approximation only rises, towards "
+    message += f"{pole}; all else is estimated without {it}"
+    where = {"zi": "ziformula", "disp": "dispformula"}
+    formulas = " and ".join(where[c] for c in where if any(name.startswith(f"{c}:") for name in guilty))
+    remedy = f"leave the random effects out of {formulas}, which gives these estimates"
+    return Finding("pole", True, guilty, message, remedy)
 
 
 def _not_converged(fit: FitState) -> Finding:

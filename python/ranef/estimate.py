@@ -59,6 +59,7 @@ _REASONS = {
     "converged": "converged",
     "stalled": "no step improved further",
     "max_iterations": "the iterations ran out",
+    "pole": "the search ran into a pole of the Laplace approximation",
     "not_positive_definite": "the log-likelihood has no maximum where the optimiser stopped",
 }
 

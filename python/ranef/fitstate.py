@@ -186,9 +186,20 @@ class FitState:
 
     @property
     def zero_names(self) -> tuple[str, ...]:
-        """Standard deviations that are zero."""
-        places = (self.outside_count + i for i in self.estimate.at_zero)
-        return tuple(self.parameter_names[i] for i in places if self.parameter_info[i].kind == "sd")
+        """Standard deviations estimated as zero."""
+        return tuple(p.name for p in self._zero_parameters() if not self._left_out(p))
+
+    @property
+    def left_out_names(self) -> tuple[str, ...]:
+        """Standard deviations that could not be estimated: the fit is that of the model without them."""
+        return tuple(p.name for p in self._zero_parameters() if self._left_out(p))
+
+    def _zero_parameters(self) -> list[Parameter]:
+        at_zero = (self.parameter_info[self.outside_count + place] for place in self.estimate.at_zero)
+        return [parameter for parameter in at_zero if parameter.kind == "sd"]
+
+    def _left_out(self, parameter: Parameter) -> bool:
+        return self.estimate.reason == "pole" and parameter.component != "cond"
 
     @cached_property
     def held(self) -> NDArray[np.bool_]:

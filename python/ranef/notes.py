@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ranef import tables
 from ranef.assemble import COMPONENT_TITLES
 
@@ -57,23 +59,25 @@ def _held_note(fit: Fit) -> str | None:
 def _singular_note(fit: Fit) -> str | None:
     if not fit.singular:
         return None
-    zero = fit.zero_names
-    if zero:
-        return f"singular fit: estimated as zero: {', '.join(zero)}"
+    zero, left_out = fit.zero_names, fit.left_out_names
+    parts = [f"singular fit: estimated as zero: {', '.join(zero)}"] if zero else []
+    parts += [f"left out of the model, as it could not be estimated: {', '.join(left_out)}"] if left_out else []
+    if parts:
+        return "; ".join(parts)
     return "singular fit: a covariance matrix of random effects has not full rank (a correlation of 1 or -1)"
 
 
 def _no_error_note(fit: Fit) -> str | None:
-    """Coefficients that were estimated but have no standard error: infinite, or not determined."""
+    """Coefficients that were estimated but have no finite standard error: infinite, or not determined."""
     held = fit.model.specification.fixed or {}
     without: list[str] = []
     for component in tables.components(fit):
         if tables.has_own_model(fit, component):
             errors = tables.fixed_table(fit, component)["std_error"]
             prefix = "" if component == "cond" else f"{component}:"
-            without += [prefix + str(term) for term in errors.index[errors.isna()]]
+            without += [prefix + str(term) for term in errors.index[~np.isfinite(errors)]]
     without = [name for name in without if name not in held]
-    return f"no standard error: {', '.join(without)}; diagnose() says why" if without else None
+    return f"no finite standard error: {', '.join(without)}; diagnose() says why" if without else None
 
 
 def _convergence_note(fit: Fit) -> str | None:

@@ -35,10 +35,17 @@ def separation_findings(fit: FitState) -> list[Finding]:
         if beta.size and _saturates(fit, predictor.component):
             # A mean without an upper end has no limit there: large counts are no separation.
             downwards = predictor.component == "cond" and fit.family.mean_range != "unit"
-            places = infinite_coefficients(predictor.fixed.matrix, beta, fit.coefficient_vcov(own), downwards)
+            vcov = fit.coefficient_vcov(own)
+            places = infinite_coefficients(predictor.fixed.matrix, beta, vcov, downwards, _has_curvature(fit))
             if places:
                 findings.append(_finding(fit, predictor.component, [predictor.fixed.names[i] for i in places]))
     return findings
+
+
+def infinite_names(fit: FitState) -> set[str]:
+    """Names of the parameters that run to infinity."""
+    findings = separation_findings(fit) if fit.stored is None else fit.stored.findings
+    return {name for finding in findings if finding.kind == "separation" for name in finding.parameters}
 
 
 def _saturates(fit: FitState, component: str) -> bool:
@@ -48,13 +55,21 @@ def _saturates(fit: FitState, component: str) -> bool:
     return component == "zi" or fit.family.is_count or fit.family.has_trials
 
 
-def infinite_coefficients(matrix: Floats, beta: Floats, vcov: Floats, downwards: bool = False) -> list[int]:
+def _has_curvature(fit: FitState) -> bool:
+    """Whether the fit has standard errors at all, so that one that is missing says something."""
+    return bool(np.isfinite(np.diag(fit.estimate.beta_vcov)).any())
+
+
+def infinite_coefficients(
+    matrix: Floats, beta: Floats, vcov: Floats, downwards: bool = False, has_curvature: bool = False
+) -> list[int]:
     """Places of the coefficients that carry some row's linear predictor to infinity.
 
     Whether a coefficient is far out depends on its column's units, and an intercept's on where the columns have
     their zero; so the judges are rows: those where x'beta and its standard error are both beyond e^8. Rows are
     looked at only if some coefficient, times its column's largest entry, is that far out with such an error. With
-    `downwards` only a linear predictor that runs to minus infinity counts.
+    `downwards` only a linear predictor that runs to minus infinity counts. With `has_curvature` a missing variance
+    means that there is no curvature: such coefficients make up for infinite ones in the remaining rows.
     """
     with np.errstate(invalid="ignore"):
         errors = np.sqrt(np.diag(vcov))
@@ -67,7 +82,8 @@ def infinite_coefficients(matrix: Floats, beta: Floats, vcov: Floats, downwards:
         row_errors = np.sqrt(np.einsum("ij,jk,ik->i", matrix[rows], vcov, matrix[rows], optimize=True))
     far = matrix[rows[~(row_errors <= _FAR)]]
     moved = np.abs(far * beta).max(axis=0, initial=0.0)
-    return [int(i) for i in suspects if moved[i] > _FAR]
+    beside = np.isnan(errors) & (has_curvature and far.size > 0)
+    return [int(i) for i in suspects if moved[i] > _FAR or beside[i]]
 
 
 def _finding(fit: FitState, component: str, names: list[str]) -> Finding:

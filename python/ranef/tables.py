@@ -12,6 +12,7 @@ from scipy.special import ndtr, ndtri, stdtr, stdtrit
 from ranef.assemble import COMPONENTS, component_index
 from ranef.errors import DataError
 from ranef.parameters import is_constant
+from ranef.separation import infinite_names
 
 if TYPE_CHECKING:
     from ranef.inference.chosen_vcov import VcovChoice
@@ -68,7 +69,8 @@ def has_own_model(fit: Fit, component: str) -> bool:
 def fixed_table(fit: Fit, component: str, ddf: Ddf = "asymptotic", choice: VcovChoice = None) -> pd.DataFrame:
     """Wald table of one component: estimate, std_error, (df of t tests by `ddf`,) statistic, p_value by term.
 
-    `choice` is the covariance behind the standard errors of z tests, as in `Fit.tidy`.
+    `choice` is the covariance behind the standard errors of z tests, as in `Fit.tidy`. A coefficient that runs to
+    infinity in a direction without any curvature has an infinite standard error.
     """
     from ranef.inference.chosen_vcov import chosen_errors
 
@@ -76,6 +78,10 @@ def fixed_table(fit: Fit, component: str, ddf: Ddf = "asymptotic", choice: VcovC
         return _t_table(fit, ddf)
     estimate = fixef(fit, component)
     std_error = chosen_errors(fit, component, choice)
+    if np.isnan(std_error).any():
+        prefix = "" if component == "cond" else f"{component}:"
+        infinite = [prefix + str(term) in infinite_names(fit) for term in estimate.index]
+        std_error = np.where(np.isnan(std_error) & infinite, np.inf, std_error)
     statistic, p_value = wald(estimate.to_numpy(), std_error)
     return pd.DataFrame(
         {"estimate": estimate, "std_error": std_error, "statistic": statistic, "p_value": p_value}, index=estimate.index
@@ -99,7 +105,7 @@ def wald(estimate: Floats, std_error: Floats) -> tuple[Floats, Floats]:
     """z = estimate / standard error and its two-sided normal p-value."""
     with np.errstate(divide="ignore", invalid="ignore"):
         z = estimate / std_error
-    return z, np.asarray(2.0 * ndtr(-np.abs(z)))
+    return z + 0.0, np.asarray(2.0 * ndtr(-np.abs(z)))
 
 
 def normal_quantile(level: float) -> float:

@@ -3,8 +3,8 @@
 #include <limits>
 
 #include "certificate.hpp"
-#include "free_space.hpp"
 #include "report.hpp"
+#include "search.hpp"
 #include "start.hpp"
 
 namespace ranef {
@@ -19,52 +19,6 @@ Index total_columns(const Model& model) {
   Index total = 0;
   for (const LinearPredictor& p : model.predictors()) total += p.columns();
   return total;
-}
-
-/// A fit with the random effects outside the mean held at zero, then those given a small standard deviation.
-Vector start_from_mean_terms(LaplaceObjective& objective, const Model& model, const ParameterMap& map,
-                             const FixedEffectsStart& fixed_start, const FitRequest& request) {
-  constexpr StartScale kSmall{1.0, 0.1};
-  const Vector start = starting_point(model, map, fixed_start, kSmall);
-  std::vector<Index> held;
-  for (std::size_t t = 0; t < model.terms().size(); ++t)
-    for (int p = 0; model.terms()[t].predictor != 0 && p < model.terms()[t].covariance->parameter_count(); ++p)
-      held.push_back(map.term_offset(t) + p);
-  const AffineSpace space = AffineSpace::everything(map.size()).without(held);
-  RestrictedObjective restricted(objective, space);
-  const OptimizerReport found =
-      minimise(restricted, space.coordinates(start), request.options.optimizer, request.progress);
-  Vector point = space.point(found.point);
-  for (const Index h : held) point[h] = start[h];
-  return point;
-}
-
-/// From the caller's start, if any, then from ordinary ones of different sizes, until one converges; in the end from
-/// the fit without random effects outside the mean.
-BoundaryReport search(LaplaceObjective& objective, const Model& model, const ParameterMap& map,
-                      const FixedEffectsStart& fixed_start, const FitRequest& request) {
-  std::vector<Vector> starts;
-  if (request.start.size() > 0) starts.push_back(map.to_point(request.start));
-  if (request.fixed.empty()) {
-    for (const StartScale& factor : kStartScales) starts.push_back(starting_point(model, map, fixed_start, factor));
-    if (model.active() == Active::all) starts.emplace_back();
-  }
-  BoundaryReport found;
-  for (Vector& start : starts) {
-    objective.reset_mode();
-    if (start.size() == 0) start = start_from_mean_terms(objective, model, map, fixed_start, request);
-    BoundaryReport attempt = minimise_with_boundary(
-        objective, model, free_space(model, map, start, request.start, request.fixed), start, map.theta_offset(),
-        ordinary_scale(fixed_start, 0), request.options.optimizer, request.progress);
-    const Termination end = attempt.optimizer.termination;
-    const bool better = found.optimizer.termination == Termination::no_start ||
-                        (end != Termination::no_start && attempt.optimizer.value < found.optimizer.value);
-    attempt.optimizer.evaluations += found.optimizer.evaluations;
-    attempt.optimizer.iterations += found.optimizer.iterations;
-    if (end == Termination::converged || better) found = std::move(attempt);
-    if (end == Termination::converged || end == Termination::max_iterations) break;
-  }
-  return found;
 }
 
 /// Newton steps with the exact curvature until it certifies the optimum. Moves `free` along.

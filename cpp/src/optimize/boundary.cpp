@@ -78,7 +78,7 @@ BoundaryReport minimise_with_boundary(Objective& objective, const Model& model, 
     evaluations += report.evaluations;
     iterations += report.iterations;
     if (attempt == 0 || report.value < best.optimizer.value) best = {report, space, space.point(report.point), {}};
-    if (report.termination == Termination::no_start) break;
+    if (report.termination == Termination::no_start || report.termination == Termination::max_iterations) break;
 
     const NullDirections zero = null_directions(model, best.point, theta_first, unit, space);
     if (zero.groups.empty()) break;
@@ -102,7 +102,8 @@ BoundaryReport minimise_with_boundary(Objective& objective, const Model& model, 
     OptimizerReport final_report = minimise(final_objective, at_point.coordinates(zero.point), options, progress);
     evaluations += final_report.evaluations;
     iterations += final_report.iterations;
-    best = {final_report, at_point, at_point.point(final_report.point), held};
+    if (final_report.termination != Termination::no_start)
+      best = {final_report, at_point, at_point.point(final_report.point), held};
     break;
   }
   best.optimizer.evaluations = evaluations;

@@ -19,6 +19,8 @@ constexpr int kMaxHiddenGains = 3;
 constexpr double kDifferenceStep = 1e-3;
 /// Value differences below this share of the value are rounding.
 constexpr double kRounding = 1e-13;
+/// A value that comes out higher by more than this when asked for again lies at the edge of the objective's domain.
+constexpr double kReproducible = 1e-3;
 
 struct Step {
   bool ok = false;
@@ -112,6 +114,8 @@ const char* describe(Termination termination) {
       return "max_iterations";
     case Termination::no_start:
       return "no_start";
+    case Termination::pole:
+      return "pole";
   }
   return "";
 }
@@ -156,9 +160,14 @@ OptimizerReport minimise(Objective& objective, const Vector& start, const Optimi
       }
       corrections.clear();
       last_step.setZero();
-      report.value = objective.value(report.point);
-      report.gradient = objective.gradient();
+      const double again = objective.value(report.point);
       ++report.evaluations;
+      if (!(again < report.value + kReproducible)) {
+        report.termination = Termination::stalled;
+        break;
+      }
+      report.value = again;
+      report.gradient = objective.gradient();
       continue;
     }
     last_step = step.point - report.point;

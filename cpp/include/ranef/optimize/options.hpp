@@ -19,7 +19,8 @@ enum class Termination {
   converged,       ///< the predicted gain is below the tolerance
   stalled,         ///< no step along the search direction improves, though a gain is predicted
   max_iterations,  ///< the iterations ran out
-  no_start         ///< the objective has no value at the start
+  no_start,        ///< the objective has no value at the start
+  pole             ///< the objective falls towards a pole and has no minimum on the way there
 };
 
 const char* describe(Termination termination);

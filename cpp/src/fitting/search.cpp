@@ -1,0 +1,146 @@
+#include "search.hpp"
+
+#include <cmath>
+
+#include "free_space.hpp"
+#include "start.hpp"
+
+namespace ranef {
+
+namespace {
+
+/// Log-likelihood that the fit of a special case may have more than that of the whole model: what a zero may cost.
+constexpr double kSpecialCaseGain = 1e-7;
+/// A linear predictor below this has little left to do; one at this does nothing.
+constexpr double kLow = -2.0;
+constexpr double kAbsent = -20.0;
+/// A smallest pivot of H below this, where a search found no further step, is the neighbourhood of a pole.
+constexpr double kNearPole = 0.1;
+
+/// Runs searches and adds up what they cost.
+class Searcher {
+ public:
+  Searcher(LaplaceObjective& objective, const Model& model, const ParameterMap& map, const FixedEffectsStart& start,
+           const FitRequest& request)
+      : objective_(&objective), model_(&model), map_(&map), start_(&start), request_(&request) {}
+
+  BoundaryReport run(const AffineSpace& space, const Vector& start) {
+    objective_->reset_mode();
+    BoundaryReport out =
+        minimise_with_boundary(*objective_, *model_, space, start, map_->theta_offset(), ordinary_scale(*start_, 0),
+                               request_->options.optimizer, request_->progress);
+    evaluations_ += out.optimizer.evaluations;
+    iterations_ += out.optimizer.iterations;
+    if (out.optimizer.termination == Termination::stalled && near_pole(out.point))
+      out.optimizer.termination = Termination::pole;
+    return out;
+  }
+  BoundaryReport run(const Vector& start) {
+    return run(free_space(*model_, *map_, start, request_->start, request_->fixed), start);
+  }
+  Vector ordinary_start(const StartScale& factor) const { return starting_point(*model_, *map_, *start_, factor); }
+
+  BoundaryReport with_costs(BoundaryReport report) const {
+    report.optimizer.evaluations = evaluations_;
+    report.optimizer.iterations = iterations_;
+    return report;
+  }
+
+ private:
+  /// Whether a search ends at `point` because there, or just beyond, the approximation does not hold.
+  bool near_pole(const Vector& point) {
+    return !std::isfinite(objective_->precise_value(point)) ||
+           objective_->system().cholesky().smallest_pivot() < kNearPole;
+  }
+
+  LaplaceObjective* objective_;
+  const Model* model_;
+  const ParameterMap* map_;
+  const FixedEffectsStart* start_;
+  const FitRequest* request_;
+  int evaluations_ = 0, iterations_ = 0;
+};
+
+bool converged(const BoundaryReport& report) { return report.optimizer.termination == Termination::converged; }
+
+/// An optimum before none, a lower value before a higher one.
+bool better(const BoundaryReport& a, const BoundaryReport& b) {
+  if (a.optimizer.termination == Termination::no_start) return false;
+  if (b.optimizer.termination == Termination::no_start) return true;
+  if (converged(a) != converged(b)) return converged(a);
+  return a.optimizer.value < b.optimizer.value;
+}
+
+/// Parameters of the random effects outside the mean.
+std::vector<Index> parameters_outside_mean(const Model& model, const ParameterMap& map) {
+  std::vector<Index> out;
+  for (std::size_t t = 0; t < model.terms().size(); ++t)
+    for (int p = 0; model.terms()[t].predictor != 0 && p < model.terms()[t].covariance->parameter_count(); ++p)
+      out.push_back(map.term_offset(t) + p);
+  return out;
+}
+
+/// The point with the predictors that carry the parameters outside the mean as good as absent in the rows in which they
+/// are low already: there poles lie on the way to a limit at infinity.
+Vector beyond_the_poles(const Model& model, const ParameterMap& map, Vector point) {
+  for (const RandomTerm& term : model.terms()) {
+    if (term.predictor == 0) continue;
+    const LinearPredictor& predictor = model.predictors()[term.predictor];
+    auto coefficients = point.segment(map.coefficient_offset(term.predictor), predictor.columns());
+    const Vector eta = predictor.matrix * coefficients;
+    const Vector target = (eta.array() < kLow).select(Vector::Constant(eta.size(), kAbsent), eta);
+    coefficients = predictor.matrix.transpose() * target / static_cast<double>(model.rows());  // orthogonal columns
+  }
+  return point;
+}
+
+/// The better of `found` and what comes of the model without random effects outside the mean.
+BoundaryReport compare_with_special_case(Searcher& searcher, const Model& model, const ParameterMap& map,
+                                         BoundaryReport found) {
+  const std::vector<Index> held = parameters_outside_mean(model, map);
+  const Vector start = searcher.ordinary_start({1.0, 0.1});
+  BoundaryReport special = searcher.run(AffineSpace::everything(map.size()).without(held), start);
+  if (!converged(special)) return found;
+  const auto departing = [&](const Vector& scales) {
+    Vector out = special.point;
+    for (const Index h : held) out[h] = scales[h];
+    return out;
+  };
+  const BoundaryReport whole = searcher.run(departing(start));
+  if (better(whole, found)) found = whole;
+  if (!converged(whole)) {
+    const Vector ordinary = searcher.ordinary_start({1.0, 1.0});
+    BoundaryReport limit = searcher.run(beyond_the_poles(model, map, departing(ordinary)));
+    if (better(limit, found)) found = std::move(limit);
+  }
+  if (converged(found) && found.optimizer.value < special.optimizer.value - kSpecialCaseGain) return found;
+  special.at_zero.insert(special.at_zero.end(), held.begin(), held.end());
+  if (converged(whole)) return special;
+  if (whole.optimizer.termination != Termination::pole) return found;
+  special.optimizer.termination = Termination::pole;
+  return special;
+}
+
+}  // namespace
+
+BoundaryReport search(LaplaceObjective& objective, const Model& model, const ParameterMap& map,
+                      const FixedEffectsStart& fixed_start, const FitRequest& request) {
+  Searcher searcher(objective, model, map, fixed_start, request);
+  std::vector<Vector> starts;
+  if (request.start.size() > 0) starts.push_back(map.to_point(request.start));
+  for (const StartScale& factor : kStartScales)
+    if (request.fixed.empty()) starts.push_back(searcher.ordinary_start(factor));
+  BoundaryReport found;
+  std::size_t tried = 0;
+  while (tried < starts.size() && !converged(found) && found.optimizer.termination != Termination::max_iterations) {
+    BoundaryReport attempt = searcher.run(starts[tried++]);
+    if (better(attempt, found)) found = std::move(attempt);
+  }
+  const bool as_asked = request.start.size() > 0 && converged(found) && tried == 1;
+  if (model.active() == Active::all && request.fixed.empty() && !as_asked &&
+      found.optimizer.termination != Termination::max_iterations)
+    found = compare_with_special_case(searcher, model, map, std::move(found));
+  return searcher.with_costs(std::move(found));
+}
+
+}  // namespace ranef
