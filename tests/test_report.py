@@ -116,6 +116,17 @@ def test_random_effects_are_the_fits(fit, page):
     assert float(shown["Estimate"]) == pytest.approx(fit.covariance_blocks[0].sd[0], abs=5e-4)
 
 
+def test_checks_are_those_of_simulated_residuals(fit, page):
+    dispersion = fit.simulate_residuals(seed=1).test_dispersion()
+    place = page.text.index(f"{dispersion.name}: p {dispersion.p_text}")
+    assert page.text[place + 1].startswith(dispersion.meaning)
+
+
+def test_a_report_written_again_is_the_same(fit, written, tmp_path):
+    again = fit.report(tmp_path / "again.html", title="Frogs & <ponds>").read_text(encoding="utf-8")
+    assert again == written
+
+
 def test_pictures_are_inside_and_have_words(page):
     assert len(page.images) >= 4
     for image in page.images:

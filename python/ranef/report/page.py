@@ -39,20 +39,20 @@ a { color: var(--accent); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .93rem; }
 th, td { padding: .28rem .7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th:first-child, td.text, th.text { text-align: left; }
-td.prose { white-space: normal; min-width: 14rem; text-align: left; }
 thead th { border-bottom: 2px solid var(--muted); font-weight: 600; }
 tbody th { font-weight: 400; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem; margin: .5rem 0; }
+dl.checks { grid-template-columns: 1fr; gap: 0; } .checks dd { margin-bottom: .6rem; }
 dt { color: var(--muted); } dd { margin: 0; overflow-wrap: anywhere; }
 .figures { display: flex; flex-wrap: wrap; gap: 1.2rem; align-items: flex-start; }
 figure { margin: 0; max-width: 100%; }
 figure img { max-width: 100%; height: auto; display: block; }
 figcaption { font-size: .9rem; max-width: 29rem; }
-.good, .bad { font-weight: 600; } .good { color: #00704f; } .bad { color: #b04a00; }
+.good, .bad, dt.good, dt.bad { font-weight: 600; } .good, dt.good { color: #00704f; } .bad, dt.bad { color: #b04a00; }
 code { font-family: ui-monospace, Consolas, Menlo, monospace; font-size: .92em; overflow-wrap: anywhere; }
 @media (max-width: 32rem) {
   main { padding: 1rem .9rem 2rem; } h1 { font-size: 1.25rem; } th, td { padding: .22rem .38rem; }
-  table { font-size: .85rem; }
+  table { font-size: .85rem; } tbody th { white-space: normal; overflow-wrap: anywhere; min-width: 7.5rem; }
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .45rem; }
 }
 @media print { nav { display: none; } h2 { break-after: avoid; } figure, table { break-inside: avoid; } }
@@ -101,18 +101,16 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
     return PAGE.substitute(title=escape(title), style=STYLE, lead=escape(lead), links=links, sections=bodies)
 
 
-def table(frame: pd.DataFrame, headings: Mapping[str, str], prose: Iterable[str] = ()) -> str:
+def table(frame: pd.DataFrame, headings: Mapping[str, str]) -> str:
     """A table of texts and numbers; numbers of a column share their decimals.
 
     Parameters
     ----------
     frame : what is shown
     headings : {column: heading}, in the order shown; the first names the rows. Columns called ``p_value`` are p-values.
-    prose : columns of sentences, which may wrap
     """
-    wrapped = set(prose)
     columns = {name: column_texts(frame[name]) for name in headings}
-    kinds = {name: _kind(frame[name], name in wrapped) for name in headings}
+    kinds = {name: _kind(frame[name]) for name in headings}
     heads = "".join(f"<th{kinds[name]}>{escape(label)}</th>" for name, label in headings.items())
     first, *others = headings
     rows = []
@@ -127,9 +125,7 @@ def wide(content: str) -> str:
     return f'<div class="wide">{content}</div>'
 
 
-def _kind(values: pd.Series, prose: bool) -> str:
-    if prose:
-        return ' class="prose"'
+def _kind(values: pd.Series) -> str:
     return "" if pd.api.types.is_numeric_dtype(values) and values.dtype != bool else ' class="text"'
 
 

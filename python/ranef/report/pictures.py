@@ -12,6 +12,7 @@ from ranef.plots.grid import predictor_variables
 from ranef.report import figures
 
 if TYPE_CHECKING:
+    from ranef.checks.simulated import SimulatedResiduals
     from ranef.result import Fit
 
 # A report shows so many effects and random effects; more belong in pictures of their own.
@@ -77,6 +78,18 @@ def _height(fit: Fit, group: str, levels: int) -> float:
     """Two effects span a plane; one has a row for each level."""
     names = [n for t in fit.design.terms if t.group == group and t.component == "cond" for n in t.term_names]
     return figures.HEIGHT + 0.4 if len(names) > 1 else style.level_height(levels) + 0.4
+
+
+def residuals(simulated: SimulatedResiduals) -> str:
+    """The QQ plot of simulated residuals, and the residuals against the fitted values."""
+    shown = [
+        figures.drawn(simulated.plot_qq, "Simulated residuals against what they should be"),
+        figures.drawn(
+            lambda ax: simulated.plot_residuals(ax=ax),
+            "Simulated residuals against fitted values, with their quartiles",
+        ),
+    ]
+    return _figures(shown)
 
 
 def _figures(shown: list[str]) -> str:

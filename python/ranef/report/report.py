@@ -31,6 +31,8 @@ _COEFFICIENTS = {
     "statistic": "z",
     "p_value": "p",
 }
+# Of the simulated residuals: a report written again is the same.
+_SEED = 1
 _RATIOS = {"log": "rate ratio", "logit": "odds ratio"}
 
 
@@ -149,9 +151,27 @@ def _explained(fit: Fit) -> str:
 
 
 def _checks(fit: Fit, with_plots: bool) -> str:
+    """The fit's certificate, and simulated residuals with their tests."""
     diagnosis = fit.diagnose()
-    kind, verdict = ("good", "The fit is sound.") if diagnosis.ok else ("bad", "The fit has problems.")
-    return f'<p class="{kind}">{verdict}</p>' + sentences(str(f) for f in diagnosis.findings)
+    kind, verdict = ("good", "Converged to an optimum.") if diagnosis.ok else ("bad", "The fit has problems.")
+    certificate = f'<p class="{kind}">{verdict}</p>' + sentences(str(f) for f in diagnosis.findings)
+    return certificate + (_residuals(fit, with_plots) if fit.design.n_rows else "")
+
+
+def _residuals(fit: Fit, with_plots: bool) -> str:
+    """Tests of simulated residuals, and their page."""
+    residuals = fit.simulate_residuals(seed=_SEED)
+    tests = [residuals.test_uniformity(), residuals.test_dispersion(), residuals.test_outliers()]
+    if fit.family.is_count and not fit.family.truncated:
+        tests.append(residuals.test_zero_inflation())
+    items = "".join(
+        f'<dt class="{"good" if t.ok else "bad"}">{escape(t.name)}: p {escape(t.p_text)}</dt>'
+        f"<dd>{escape(' '.join(filter(None, [t.meaning, t.advice])))}</dd>"
+        for t in tests
+    )
+    note = f"Residuals simulated given the random effects ({residuals.draws} draws, seed {residuals.seed})."
+    shown = pictures.residuals(residuals) if with_plots else ""
+    return f'<h3>Residuals</h3><dl class="checks">{items}</dl>{shown}<p class="note">{note}</p>'
 
 
 def _versions(with_plots: bool) -> str:
