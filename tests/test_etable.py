@@ -11,7 +11,7 @@ from scipy.special import ndtri
 
 import ranef
 from ranef.errors import DataError
-from ranef.etable import number_text
+from ranef.estimate_table import number_text
 from ranef.tablerender import escape_latex, escape_markdown, latex_number
 
 FROGS = ranef.demo_data()

@@ -11,22 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ranef.coefficient_predictor import CoefficientPredictor
 from ranef.design.frame import open_table
 from ranef.errors import DataError, MissingExtraError, NotAvailableError
-from ranef.integrate import average, spreads
 from ranef.keepterms import treatments
-from ranef.linear import contribution
 from ranef.parameters import coefficient_parameters
-from ranef.plots.grid import observed, predictor_variables
-from ranef.predict import Request, Target, target_of
-from ranef.rows import coefficient_vcov, rows_for
+from ranef.plots.grid import observed
+from ranef.predict import Request, target_of
+from ranef.rows import coefficient_vcov
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -73,7 +71,7 @@ def adapt(
     fit.require_data("marginaleffects")
     request = Request(type=type, re_form=re_form, random=random or {})
     chosen = treatments(fit, request.re_form, request.random)
-    return _adapter_class()(fit, _Predictor(fit, target_of(fit, type), chosen))
+    return _adapter_class()(fit, CoefficientPredictor(fit, target_of(fit, type), chosen))
 
 
 def _require() -> None:
@@ -101,70 +99,6 @@ def runs_not_with_polars(marginaleffects: str, polars: str) -> bool:
 def _numbers(text: str) -> tuple[int, ...]:
     """Major and minor number of a version."""
     return tuple(int(part) for part in text.split(".")[:2])
-
-
-@dataclass(frozen=True, slots=True)
-class _Predictor:
-    """Predictions at any coefficients, for rows given as one array.
-
-    The array (m, sum p + 2K) holds the matrices of the K linear predictors side by side, then what is added to each
-    (offsets and kept random effects), then the standard deviations of the random effects to integrate over.
-    """
-
-    fit: Fit
-    target: Target
-    treatments: tuple[str, ...]
-
-    @property
-    def sizes(self) -> list[int]:
-        return [len(p.fixed.names) for p in self.fit.design.predictors]
-
-    def columns(self) -> list[str]:
-        """Columns of the data that predictions read."""
-        design = self.fit.design
-        names = [name for p in design.predictors for name in predictor_variables(p)]
-        for term, treatment in zip(design.terms, self.treatments, strict=True):
-            if treatment != "zero":
-                names += [*term.spec.term.groups, *term.spec.term.effects.variables]
-        return list(dict.fromkeys(names))
-
-    def rows(self, newdata: pd.DataFrame) -> Floats:
-        """The array of `newdata`; NaN in rows with missing values."""
-        fit = self.fit
-        kept = [t == "include" for t in self.treatments]
-        integrated = [t == "integrate" for t in self.treatments]
-        needed = [a or b for a, b in zip(kept, integrated, strict=True)]
-        rows = rows_for(fit, newdata, needed, False, _mean_offset(fit, len(newdata)))
-        added = [offset.copy() for offset in rows.offsets]
-        for term, design, modes, keep in zip(rows.terms, fit.design.terms, fit.estimate.modes, kept, strict=True):
-            if term is not None and keep:
-                added[fit.predictor_place(design.component)] += contribution(
-                    modes, term.levels, term.basis, term.column
-                )
-        complete = np.hstack([*rows.matrices, np.column_stack(added), spreads(fit, rows, integrated)])
-        made = np.full((rows.kept.size, complete.shape[1]), np.nan)
-        made[rows.kept] = complete
-        return made
-
-    def __call__(self, coefficients: Floats, rows: Floats) -> Floats:
-        sizes = self.sizes
-        ends = np.cumsum([0, *sizes])
-        known = ~np.isnan(rows).any(axis=1)
-        here = rows[known]
-        eta = [
-            np.ascontiguousarray(here[:, a:b] @ coefficients[a:b] + here[:, ends[-1] + k])
-            for k, (a, b) in enumerate(pairwise(ends))
-        ]
-        made = np.full(len(rows), np.nan)
-        made[known] = average(self.target, eta, here[:, ends[-1] + len(sizes) :]).value
-        return made
-
-
-def _mean_offset(fit: Fit, count: int) -> Floats | None:
-    given = fit.model.specification.offset
-    if given is None or isinstance(given, str):
-        return None
-    return np.full(count, np.asarray(given, dtype=np.float64)[fit.design.kept].mean())
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +163,7 @@ def _adapter_class() -> Any:
 
         df_resid = float("inf")  # normal intervals; a number here would mean t
 
-        def __init__(self, fit: Fit, predictor: _Predictor) -> None:
+        def __init__(self, fit: Fit, predictor: CoefficientPredictor) -> None:
             self.predictor = predictor
             used = predictor.columns()
             data, self.labels = _model_data(fit, used)
@@ -291,7 +225,7 @@ def kind(dtype: Any) -> str:
     return "numeric" if dtype.is_numeric() else "character"
 
 
-def predictor_columns(predictor: _Predictor, given: Sequence[str]) -> list[str]:
+def predictor_columns(predictor: CoefficientPredictor, given: Sequence[str]) -> list[str]:
     """The columns that predictions read, all of which must be given.
 
     Raises

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ranef.design.frame import Table, open_table
 from ranef.errors import DataError
 from ranef.plots import style
-from ranef.plots.choose import choose
+from ranef.plots.choose import choose, default_group
 from ranef.plots.grid import Variable, average_rows, held_values, observed, predict_rows, scale_label, variables
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def plot_lines(fit: Fit, x: str, group: str | None, ax: Axes | None, kind: str, 
     variable = known[choose(x, list(known), "variable of the fixed effects")]
     if variable.numbers is None:
         raise DataError(f"{x!r} is a factor: lines need a numeric variable; plot_effects({x!r}) draws its levels")
-    chosen = _group(fit, group)
+    chosen = default_group(fit, group)
     held_values(known, [x], at)  # refuses what cannot be held
     codes, labels = _group_codes(fit, chosen)
     few = len(labels) <= COLOURED
@@ -59,16 +59,6 @@ def plot_lines(fit: Fit, x: str, group: str | None, ax: Axes | None, kind: str, 
 
 def _faint(count: int) -> dict[str, Any]:
     return {"color": style.BLUE, "linewidth": 1.0, "alpha": float(np.clip(8.0 / count, 0.15, 0.6))}
-
-
-def _group(fit: Fit, group: str | None) -> str:
-    """The random grouping factor asked for, or the only one."""
-    groups = list(dict.fromkeys(t.group for t in fit.design.terms if t.component == "cond"))
-    if not groups:
-        raise DataError("the conditional model has no random effects, so there are no groups; see plot_effects")
-    if group is None and len(groups) > 1:
-        raise DataError(f"the model has several grouping factors, say which: group= one of {', '.join(groups)}")
-    return groups[0] if group is None else choose(group, groups, "grouping factor")
 
 
 def _group_codes(fit: Fit, group: str) -> tuple[NDArray[np.int32], pd.Index]:
