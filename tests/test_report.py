@@ -12,7 +12,7 @@ import pytest
 
 import ranef
 from ranef import cli
-from ranef.errors import DataError, MissingExtraError
+from ranef.errors import ConvergenceError, DataError, MissingExtraError
 from ranef.plots import style
 from ranef.report.equation import equation_html
 from ranef.report.page import column_texts
@@ -195,6 +195,15 @@ def test_reports_of_other_models_are_well_formed(formula, arguments, tmp_path):
     fit = ranef.fit(formula, some, **arguments)
     page = Page(fit.report(tmp_path / "r.html").read_text(encoding="utf-8"))
     assert page.images or not fit.design.terms
+
+
+def test_what_cannot_be_drawn_is_said_in_its_place(tmp_path):
+    """An autoregression with correlation 1: the random effects have no covariance of their own."""
+    fit = ranef.fit("count ~ cover + ar1(0 + visit | pond)", FROGS[FROGS["pond"] < "P09"])
+    with pytest.raises(ConvergenceError, match="no conditional covariance"):
+        fit.ranef(condvar=True)
+    page = Page(fit.report(tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert any(text.startswith("No picture of the modes of pond: ") for text in page.text)
 
 
 def plain(html):

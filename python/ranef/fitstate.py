@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ranef import _core, convergence, refitting, summary
 from ranef.assemble import component_index
 from ranef.design.design import Design
-from ranef.errors import DataError
+from ranef.errors import ConvergenceError, DataError
 from ranef.estimate import Estimate
 from ranef.families import Family
 from ranef.fullvcov import full_vcov
@@ -259,8 +259,11 @@ class FitState:
         if self.stored is not None:
             return self.stored.conditional_covariance
         result = self.core_result
-        with self.model.computing():
-            return tuple(np.asarray(c) for c in self.model.core.conditional_covariance(result))
+        try:
+            with self.model.computing():
+                return tuple(np.asarray(c) for c in self.model.core.conditional_covariance(result))
+        except ValueError as error:
+            raise ConvergenceError(f"the random effects have no conditional covariance: {error}") from error
 
     @cached_property
     def covariance_blocks(self) -> tuple[CovarianceBlock, ...]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # A report shows so many effects and random effects; more belong in pictures of their own.
 MOST_EFFECTS = 8
+# Every level's own estimate is a fit: some 3 ms.
+MOST_LEVELS = 1000
 
 
 def effects(fit: Fit, level: float) -> str:
@@ -56,7 +58,10 @@ def _caterpillars(fit: Fit, component: str, group: str, level: float) -> list[st
     height = style.level_height(len(terms[0].labels))
     prefix = "" if component == "cond" else f"{component}: "
     panels = figures.axes(count, height=height)
-    fit.plot_ranef(group, ax=panels, component=component, level=level)
+    try:
+        fit.plot_ranef(group, ax=panels, component=component, level=level)
+    except RanefError as error:
+        return [_note(f"No picture of the modes of {group}: {error}")]
     names = [name for term in terms for name in term.term_names]
     caption = "{0}Conditional modes of {1} by {2}, {3:g} % intervals"
     return [
@@ -67,6 +72,8 @@ def _caterpillars(fit: Fit, component: str, group: str, level: float) -> list[st
 
 def _shrinkage(fit: Fit, group: str) -> list[str]:
     levels = len(next(t for t in fit.design.terms if t.group == group and t.component == "cond").labels)
+    if levels > MOST_LEVELS:
+        return [_note(f"Shrinkage of the {levels} levels of {group} is not shown; plot_shrinkage({group!r}) draws it.")]
     caption = f"Shrinkage: each {group}'s own estimate, and the one that borrows from the others"
     try:
         return [figures.drawn(lambda ax: fit.plot_shrinkage(group, ax=ax), caption, height=_height(fit, group, levels))]
