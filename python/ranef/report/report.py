@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from ranef import tables
 from ranef._core import __version__
 from ranef.assemble import COMPONENT_TITLES
@@ -20,6 +22,8 @@ from ranef.report.equation import equation_html
 from ranef.report.page import Section, facts, page, sentences, table
 
 if TYPE_CHECKING:
+    from ranef.checks.row import CheckRow
+    from ranef.checks.table import Checks
     from ranef.result import Fit
 
 _COEFFICIENTS = {
@@ -151,27 +155,36 @@ def _explained(fit: Fit) -> str:
 
 
 def _checks(fit: Fit, with_plots: bool) -> str:
-    """The fit's certificate, and simulated residuals with their tests."""
-    diagnosis = fit.diagnose()
-    kind, verdict = ("good", "Converged to an optimum.") if diagnosis.ok else ("bad", "The fit has problems.")
-    certificate = f'<p class="{kind}">{verdict}</p>' + sentences(str(f) for f in diagnosis.findings)
-    return certificate + (_residuals(fit, with_plots) if fit.design.n_rows else "")
-
-
-def _residuals(fit: Fit, with_plots: bool) -> str:
-    """Tests of simulated residuals, and their page."""
-    residuals = fit.simulate_residuals(seed=_SEED)
-    tests = [residuals.test_uniformity(), residuals.test_dispersion(), residuals.test_outliers()]
-    if fit.family.is_count and not fit.family.truncated:
-        tests.append(residuals.test_zero_inflation())
-    items = "".join(
-        f'<dt class="{"good" if t.ok else "bad"}">{escape(t.name)}: p {escape(t.p_text)}</dt>'
-        f"<dd>{escape(' '.join(filter(None, [t.meaning, t.advice])))}</dd>"
-        for t in tests
-    )
+    """What the fit's certificate found, every check in one table, and the simulated residuals."""
+    findings = sentences(str(finding) for finding in fit.diagnose().findings)
+    if not fit.design.n_rows:
+        return findings or '<p class="good">Converged; without the data nothing else can be checked.</p>'
+    try:
+        checks = fit.check(seed=_SEED)
+    except RanefError as error:
+        return findings + f'<p class="note">Checks are not available: {escape(str(error))}</p>'
+    residuals = checks.residuals
     note = f"Residuals simulated given the random effects ({residuals.draws} draws, seed {residuals.seed})."
-    shown = pictures.residuals(residuals) if with_plots else ""
-    return f'<h3>Residuals</h3><dl class="checks">{items}</dl>{shown}<p class="note">{note}</p>'
+    shown = pictures.residuals(residuals) + f'<p class="note">{note}</p>' if with_plots else ""
+    return findings + _check_table(checks) + shown
+
+
+def _check_table(checks: Checks) -> str:
+    """All checks with their verdicts, and what is said of those that call for attention."""
+    rows = [(r.check, r.verdict, r.value_text, r.p_text, r.quantity) for r in checks.rows]
+    headings = {"check": "Check", "verdict": "Verdict", "value": "Value", "p": "p", "quantity": "Quantity"}
+    made = table(pd.DataFrame(rows, columns=list(headings)), headings)
+    notable = sorted((r for r in checks.rows if r.verdict != "ok"), key=lambda r: r.verdict != "problem")
+    items = "".join(
+        f'<dt class="bad">{escape(f"{r.verdict.capitalize()}: {r.check}")}</dt><dd>{escape(_advice(r))}</dd>'
+        for r in notable
+    )
+    return made + (f'<dl class="checks">{items}</dl>' if items else '<p class="good">Nothing calls for attention.</p>')
+
+
+def _advice(row: CheckRow) -> str:
+    meaning = f"{row.meaning[:1].upper()}{row.meaning[1:]}."
+    return f"{meaning} What to do: {row.advice}." if row.advice else meaning
 
 
 def _versions(with_plots: bool) -> str:
