@@ -187,6 +187,29 @@ def test_a_group_set_apart_is_found():
     assert row(fit.check(), "normality of random effects")["verdict"] == "problem"
 
 
+def test_an_influential_group_is_named():
+    rng = np.random.default_rng(6)
+    g, x = np.repeat(np.arange(20), 8), rng.standard_normal(160)
+    x[g == 7] += 6
+    y = 0.5 * x + rng.normal(0, 0.3, 20)[g] + rng.normal(0, 1, 160)
+    y[g == 7] -= 2 * x[g == 7]
+    fit = ranef.fit("y ~ x + (1 | g)", pd.DataFrame({"g": g, "x": x, "y": y}))
+    found = row(fit.check(), "influential groups")
+    assert found["value"] == fit.influence("g").cooks_distance.max()
+    assert found["quantity"] == "largest Cook's distance: g 7"
+    assert found["verdict"] != "ok"
+    assert "influence('g')" in found["advice"]
+
+
+def test_a_group_that_alone_holds_a_coefficient_is_named():
+    rng = np.random.default_rng(7)
+    data = pd.DataFrame({"g": np.repeat(np.arange(10), 6), "y": rng.standard_normal(60)})
+    data["kind"] = np.where(data["g"] == 3, "rare", "common")
+    found = row(ranef.fit("y ~ kind + (1 | g)", data).check(), "influential groups")
+    assert found["verdict"] == "attention"
+    assert "without g 3 some coefficient" in found["meaning"]
+
+
 def test_small_binary_clusters_show_the_laplace_error():
     rng = np.random.default_rng(3)
     g, x = np.repeat(np.arange(300), 3), rng.standard_normal(900)
@@ -220,6 +243,22 @@ def test_bernoulli_responses_have_no_overdispersion():
     data = ranef.demo_data().assign(seen=lambda d: (d["count"] > 0).astype(int))
     names = set(ranef.fit("seen ~ cover + (1 | pond)", data, family="binomial").check().to_frame()["check"])
     assert "overdispersion" not in names
+
+
+@pytest.mark.parametrize("family", ["truncated_poisson", "truncated_nbinom2"])
+def test_truncated_counts_have_zeros_to_check_in_a_hurdle_only(family):
+    frogs = ranef.demo_data()
+    positive = ranef.fit("count ~ cover + (1 | pond)", frogs[frogs["count"] > 0], family=family)
+    hurdle = ranef.fit("count ~ cover + (1 | pond)", frogs, family=family, ziformula="~ 1")
+    assert "zero inflation" not in set(positive.check().to_frame()["check"])
+    assert row(hurdle.check(), "zero inflation")["value"] == pytest.approx(1, rel=1e-4)
+
+
+def test_a_fit_by_pql_is_checked_too():
+    fit = ranef.fit("count ~ cover + (1 | pond)", ranef.demo_data(), family="poisson", method="pql")
+    found = row(fit.check(), "Laplace error")
+    assert found["verdict"] == "ok"
+    assert "method='laplace'" in found["meaning"]
 
 
 def test_a_model_without_random_effects_is_checked_too():

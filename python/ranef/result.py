@@ -667,8 +667,8 @@ class Fit(FitState):
         """Everything that can be checked, in one table: each with a verdict, what it means and what to do.
 
         Convergence; singular covariances; overdispersion (Pearson's, for counts and trials); dispersion, uniformity and
-        outliers of simulated residuals; zeros (zero inflation counted); collinearity; normality of the random effects;
-        the Laplace error.
+        outliers of simulated residuals; zeros (zero inflation counted); collinearity; influential groups; normality of
+        the random effects; the Laplace error.
 
         Parameters
         ----------
@@ -681,8 +681,8 @@ class Fit(FitState):
         Notes
         -----
         A p-value below 0.05 calls for attention; below 0.001, with an effect that matters (dispersion or zeros off by
-        half, D above 0.1, W below 0.9), it is a problem. Variance inflation: 5 and 10. Laplace error: an estimate off
-        by 0.1 and 0.5 standard errors, beyond twice the Monte Carlo error.
+        half, D above 0.1, W below 0.9), it is a problem. Variance inflation: 5 and 10. Cook's distance: 0.5
+        and 1. Laplace error: an estimate off by 0.1 and 0.5 standard errors, beyond twice the Monte Carlo error.
 
         Examples
         --------

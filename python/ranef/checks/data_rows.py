@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ranef.assemble import has_component
 from ranef.checks.dispersion import pearson_dispersion
 from ranef.checks.result import SIGNIFICANT, CheckResult
 from ranef.checks.row import CheckRow, verdict_of
@@ -48,7 +49,7 @@ def simulated_rows(residuals: SimulatedResiduals) -> list[CheckRow]:
 
 def zero_row(fit: Fit) -> CheckRow | None:
     """Zeros of a count model, zero inflation counted where the model has it."""
-    if not fit.family.is_count or (fit.family.truncated and len(fit.design.predictors) < 2):
+    if not fit.family.is_count or (fit.family.truncated and not has_component(fit.design, "zi")):
         return None
     found = zero_counts(fit)
     if found.observed == 0 and found.expected < 1e-8:

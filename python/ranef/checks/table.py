@@ -11,6 +11,7 @@ import pandas as pd
 from ranef.checks.collinearity import variance_inflation
 from ranef.checks.data_rows import overdispersion_row, simulated_rows, zero_row
 from ranef.checks.fit_rows import collinearity_row, convergence_row, laplace_row, normality_rows, singularity_row
+from ranef.checks.influence_rows import influence_rows
 from ranef.checks.row import CheckRow
 from ranef.checks.simulated import SimulatedResiduals, simulate_residuals
 from ranef.textgrid import text_grid
@@ -93,6 +94,7 @@ def check(fit: Fit, n: int, seed: int) -> Checks:
         *simulated_rows(residuals),
         zero_row(fit),
         collinearity_row(fit),
+        *influence_rows(fit),
         *normality_rows(fit),
         laplace_row(fit, seed),
     ]
