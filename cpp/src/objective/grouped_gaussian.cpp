@@ -31,6 +31,7 @@ class GroupedGaussian final : public ProfiledObjective {
   double value(const Vector& theta) override;
   Vector gradient() override;
   Matrix approximate_hessian() override;
+  bool hessian_is_expected() const override { return true; }
   std::string failure() const override { return failure_; }
 
   Vector moment_start() const override { return ranef::moment_start(*model_, {}, data_.blocks); }

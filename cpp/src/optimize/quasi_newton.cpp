@@ -15,6 +15,8 @@ constexpr int kMaxTrials = 30;
 constexpr std::size_t kMemory = 12;
 constexpr double kHiddenGain = 1e3;
 constexpr int kMaxHiddenGains = 3;
+/// Steps that promised more than this are too long for their gradients' change to improve on an expected Hessian.
+constexpr double kLocalGain = 0.1;
 /// Steps are expressed in standard errors; a Difference of this many is small against the curvature's own change.
 constexpr double kDifferenceStep = 1e-3;
 /// Value differences below this share of the value are rounding.
@@ -137,7 +139,8 @@ OptimizerReport minimise(Objective& objective, const Vector& start, const Optimi
     // The objective's approximation is taken afresh at every point: it follows the scale of the parameters, and the
     // corrections need only supply what it lacks.
     const Matrix hessian = objective.approximate_hessian();
-    if (report.iterations > 0) corrections.add(last_step, last_change, hessian);
+    const bool far = objective.hessian_is_expected() && report.expected_gain > kLocalGain;
+    if (report.iterations > 0 && !far) corrections.add(last_step, last_change, hessian);
     const Eigen::LLT<Matrix> approximation(hessian);
     Vector direction = -corrections.apply(approximation, report.gradient);
     report.expected_gain = -0.5 * report.gradient.dot(direction);

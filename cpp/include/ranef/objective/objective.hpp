@@ -28,6 +28,8 @@ class Objective {
   virtual Vector gradient() = 0;
   /// A positive definite guess of the Hessian at that point (after `gradient`): what a first step is scaled by.
   virtual Matrix approximate_hessian() = 0;
+  /// Whether that is the expected Hessian, exactly: scoring with it needs no corrections from far away.
+  virtual bool hessian_is_expected() const { return false; }
   /// Why the last value was infinite.
   virtual std::string failure() const = 0;
 };

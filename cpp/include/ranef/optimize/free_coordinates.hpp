@@ -35,6 +35,7 @@ class RestrictedObjective final : public Objective {
   Matrix approximate_hessian() override {
     return space_.directions.transpose() * objective_->approximate_hessian() * space_.directions;
   }
+  bool hessian_is_expected() const override { return objective_->hessian_is_expected(); }
   std::string failure() const override { return objective_->failure(); }
   const AffineSpace& space() const { return space_; }
 
