@@ -87,15 +87,16 @@ std::string reason(const ranef::FitReport& report) {
   return ranef::describe(report.termination);
 }
 
-/// A fit as Python sees it: arrays made once, when the fit ends.
+/// A fit as Python sees it: arrays made once, when the fit ends; those as long as the data when asked for.
 struct FitResult {
   FitHandle handle;
   py::list modes;
+  py::object model;
 };
 
-std::unique_ptr<FitResult> finish(const ModelHandle& model, std::unique_ptr<FitHandle> handle) {
-  py::list effects = modes(model, handle->report.effects);
-  return std::make_unique<FitResult>(FitResult{std::move(*handle), std::move(effects)});
+std::unique_ptr<FitResult> finish(const py::object& model, std::unique_ptr<FitHandle> handle) {
+  py::list effects = modes(model.cast<const ModelHandle&>(), handle->report.effects);
+  return std::make_unique<FitResult>(FitResult{std::move(*handle), std::move(effects), model});
 }
 
 py::array_t<double> predictor_covariance(const ModelHandle& model, const FitResult& fit, const FortranFloats& vcov,
@@ -137,15 +138,11 @@ py::list conditional_covariance(const ModelHandle& model, const FitResult& fit) 
   return out;
 }
 
-/// Read-only views: a fit's longest arrays are not copied.
-py::list linear_predictors(const py::object& self) {
-  const Matrix& eta = self.cast<const FitResult&>().handle.report.linear_predictors;
+py::list linear_predictors(const FitResult& fit) {
+  const Matrix eta = ranef::linear_predictors(fit.model.cast<const ModelHandle&>().model, fit.handle.report);
   py::list out;
-  for (Index k = 0; k < eta.cols(); ++k) {
-    py::array_t<double> column(py::ssize_t(eta.rows()), eta.col(k).data(), self);
-    column.attr("setflags")(py::arg("write") = false);
-    out.append(column);
-  }
+  for (Index k = 0; k < eta.cols(); ++k)
+    out.append(py::array_t<double>(static_cast<py::ssize_t>(eta.rows()), eta.col(k).data()));
   return out;
 }
 
@@ -203,18 +200,19 @@ void bind_fit(py::module_& module) {
   auto model = py::class_<ModelHandle>(module.attr("Model"));
   model.def(
       "fit",
-      [](const ModelHandle& handle, const Options& options, const std::optional<Floats>& start,
+      [](const py::object& self, const Options& options, const std::optional<Floats>& start,
          const std::optional<py::array_t<bool>>& fixed, const ProgressFunction& progress) {
-        return finish(handle, run(handle.model, handle.layouts, make_request(options, start, fixed, progress)));
+        const auto& handle = self.cast<const ModelHandle&>();
+        return finish(self, run(handle.model, handle.layouts, make_request(options, start, fixed, progress)));
       },
       py::arg("options"), py::arg("start") = py::none(), py::arg("fixed") = py::none(),
       py::arg("progress") = py::none());
   model.def(
       "refit",
-      [](const ModelHandle& handle, const Floats& response, const Options& options,
-         const std::optional<Floats>& start) {
+      [](const py::object& self, const Floats& response, const Options& options, const std::optional<Floats>& start) {
+        const auto& handle = self.cast<const ModelHandle&>();
         const ranef::Model other = handle.model.with_response(to_vector(response));
-        return finish(handle, run(other, handle.layouts, make_request(options, start, {}, {})));
+        return finish(self, run(other, handle.layouts, make_request(options, start, {}, {})));
       },
       py::arg("response"), py::arg("options"), py::arg("start") = py::none());
   model.def(

@@ -3,6 +3,7 @@
 
 #include "ranef/fit.hpp"
 
+#include <Eigen/LU>
 #include <cmath>
 #include <stdexcept>
 #include <string>
@@ -107,6 +108,21 @@ void test_gradient() {
   });
 }
 
+void test_linear_predictors() {
+  run("linear predictors are X beta + Z b of the user's columns", [] {
+    const Model model = poisson_slopes();
+    Layouts layouts;
+    const FitReport report = fit(model, layouts, {});
+    const LinearPredictor& mean = model.predictors()[0];
+    const RandomTerm& term = model.terms()[0];
+    const Matrix x = mean.matrix * mean.to_user.inverse(), z = term.basis * term.to_user.inverse();
+    Vector expected = x * report.coefficients[0];
+    for (Index i = 0; i < kRows; ++i)
+      expected[i] += z.row(i).dot(report.effects[0].segment<2>(2 * term.node[std::size_t(i)]));
+    check_near_matrix(linear_predictors(model, report), expected, 1e-11, "eta");
+  });
+}
+
 void test_curvature() {
   run("the covariance of the parameters is the inverse of minus the "
       "differenced Hessian",
@@ -191,6 +207,7 @@ void test_refit() {
 int main() {
   test_closed_form();
   test_gradient();
+  test_linear_predictors();
   test_curvature();
   test_fixed();
   test_refit();

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,36 @@ from numpy.typing import NDArray
 from ranef import _core
 
 Floats = NDArray[np.float64]
+
+
+class LinearPredictors(Sequence[Floats]):
+    """The linear predictors of a fit, computed when first looked at: they are as long as the data."""
+
+    __slots__ = ("_arrays", "_result")
+
+    def __init__(self, result: _core.FitResult) -> None:
+        self._result: _core.FitResult | None = result
+        self._arrays: tuple[Floats, ...] = ()
+
+    def _computed(self) -> tuple[Floats, ...]:
+        result = self._result
+        if result is not None:
+            self._arrays = tuple(_read_only(e) for e in result.eta)
+            self._result = None
+        return self._arrays
+
+    def __len__(self) -> int:
+        return len(self._computed())
+
+    @overload
+    def __getitem__(self, place: int) -> Floats: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Floats, ...]: ...
+    def __getitem__(self, place: int | slice) -> Floats | tuple[Floats, ...]:
+        return self._computed()[place]
+
+    def __reduce__(self) -> tuple[type[tuple[Floats, ...]], tuple[tuple[Floats, ...]]]:
+        return tuple, (self._computed(),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +55,7 @@ class Estimate:
     beta : fixed effects of every predictor, in the core's order
     beta_vcov : joint covariance of all fixed effects, predictors one after the other
     modes : per random term (levels, effects): conditional modes on the linear predictor's scale
-    eta : linear predictors (n,) of the rows that entered the fit
+    eta : per predictor (n,): linear predictor of the rows that entered the fit
     converged, reason, iterations, evaluations, inner_iterations : how the optimiser ended
     gradient : of the negative log-likelihood in the directions that the optimiser moved in
     expected_gain : log-likelihood still to be gained, predicted from gradient and curvature
@@ -37,7 +69,7 @@ class Estimate:
     beta: tuple[Floats, ...]
     beta_vcov: Floats
     modes: tuple[Floats, ...]
-    eta: tuple[Floats, ...]
+    eta: Sequence[Floats]
     converged: bool
     reason: str
     iterations: int
@@ -72,7 +104,7 @@ def estimate_from_core(result: _core.FitResult) -> Estimate:
         beta=tuple(_read_only(b) for b in result.beta),
         beta_vcov=_read_only(result.beta_vcov),
         modes=tuple(_read_only(m) for m in result.modes),
-        eta=tuple(_read_only(e) for e in result.eta),
+        eta=LinearPredictors(result),
         converged=bool(result.converged),
         reason=str(result.reason),
         iterations=int(result.iterations),

@@ -36,7 +36,6 @@ struct FitReport {
   std::vector<Vector> coefficients;  ///< of every linear predictor, for the user's columns
   Matrix coefficient_covariance;     ///< of all of them, one after the other
   TermVectors effects;               ///< conditional modes, for the user's columns
-  Matrix linear_predictors;          ///< n x K
   Termination termination = Termination::no_start;
   std::string failure;
   Vector gradient;           ///< in the free directions
@@ -56,6 +55,9 @@ struct FitRequest {
 };
 
 FitReport fit(const Model& model, Layouts& layouts, const FitRequest& request);
+
+/// n x K: offset + X beta + Z b of every predictor, for the rows of the model, at a fit.
+Matrix linear_predictors(const Model& model, const FitReport& fit);
 
 /// Values to start from: fixed effects fitted without random effects, ordinary standard deviations.
 Vector starting_values(const Model& model, Layouts& layouts);

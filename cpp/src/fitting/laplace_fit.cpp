@@ -141,7 +141,6 @@ FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& re
   out.coefficients = user_coefficients(model, coefficients);
   restore_held(map, request, out);
   out.effects = user_effects(model, objective.effects());
-  out.linear_predictors = objective.linear_predictors();
   out.at_zero = reported_zeros(model, map, out.point, found.at_zero);
   out.at_limit = reported_limits(model, map, out.point);
   return out;

@@ -62,16 +62,7 @@ FitReport fit_profiled(const Model& model, Layouts& layouts, const FitRequest& r
   const Matrix& to_user = model.predictors()[0].to_user;
   out.coefficient_covariance.topLeftCorner(p, p) = to_user * objective.coefficient_covariance() * to_user.transpose();
 
-  TermVectors effects = objective.effects();
-  out.linear_predictors = Matrix::Zero(model.rows(), 2);
-  for (int k = 0; k < 2; ++k) {
-    const LinearPredictor& predictor = model.predictors()[k];
-    if (predictor.offset.size() > 0) out.linear_predictors.col(k) = predictor.offset;
-    out.linear_predictors.col(k) += predictor.matrix * coefficients[k];
-  }
-  for (std::size_t t = 0; t < model.terms().size(); ++t)
-    add_random_effects(model.terms()[t], effects[t].data(), 0, model.rows(), out.linear_predictors.col(0).data());
-  out.effects = user_effects(model, std::move(effects));
+  out.effects = user_effects(model, objective.effects());
   std::vector<Index> held = found.at_zero;
   for (Index& h : held) h += map.theta_offset();
   out.at_zero = reported_zeros(model, map, out.point, held);

@@ -1,7 +1,10 @@
 #include "report.hpp"
 
+#include <Eigen/LU>
 #include <algorithm>
 #include <cmath>
+
+#include "ranef/linalg/width_dispatch.hpp"
 
 namespace ranef {
 
@@ -11,15 +14,44 @@ std::vector<Vector> user_coefficients(const Model& model, const std::vector<Vect
   return out;
 }
 
+namespace {
+
+/// transform * b for every level's block b.
+void transform_effects(const Matrix& transform, Vector& effects) {
+  if (transform.size() == 1 && transform(0, 0) == 1.0) return;
+  dispatch_width(static_cast<int>(transform.rows()), [&](auto w) {
+    constexpr int kWidth = fixed_width<decltype(w)>;
+    const Eigen::Matrix<double, kWidth, kWidth> fixed = transform;
+    const Index width = transform.rows();
+    Eigen::Map<Eigen::Matrix<double, kWidth, Eigen::Dynamic>> blocks(effects.data(), width, effects.size() / width);
+    for (Index g = 0; g < blocks.cols(); ++g) blocks.col(g) = (fixed * blocks.col(g)).eval();
+  });
+}
+
+}  // namespace
+
 TermVectors user_effects(const Model& model, TermVectors effects) {
-  for (std::size_t t = 0; t < effects.size(); ++t) {
-    const Matrix& to_user = model.terms()[t].to_user;
-    if (to_user.size() == 1 && to_user(0, 0) == 1.0) continue;
-    const Index w = to_user.rows();
-    for (Index g = 0; g < effects[t].size(); g += w)
-      effects[t].segment(g, w) = (to_user * effects[t].segment(g, w)).eval();
-  }
+  for (std::size_t t = 0; t < effects.size(); ++t) transform_effects(model.terms()[t].to_user, effects[t]);
   return effects;
+}
+
+Matrix linear_predictors(const Model& model, const FitReport& fit) {
+  Matrix eta = Matrix::Zero(model.rows(), static_cast<Index>(model.predictors().size()));
+  for (std::size_t k = 0; k < model.predictors().size(); ++k) {
+    const LinearPredictor& predictor = model.predictors()[k];
+    auto column = eta.col(static_cast<Index>(k));
+    if (predictor.offset.size() > 0) column = predictor.offset;
+    if (predictor.columns() > 0)
+      column.noalias() +=
+          predictor.matrix * predictor.to_user.triangularView<Eigen::Upper>().solve(fit.coefficients[k]);
+  }
+  for (std::size_t t = 0; t < model.terms().size(); ++t) {
+    const RandomTerm& term = model.terms()[t];
+    Vector effects = fit.effects[t];
+    transform_effects(term.to_user.inverse(), effects);
+    add_random_effects(term, effects.data(), 0, model.rows(), eta.col(term.predictor).data());
+  }
+  return eta;
 }
 
 std::vector<Index> reported_zeros(const Model& model, const ParameterMap& map, const Vector& point,

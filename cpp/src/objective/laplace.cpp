@@ -225,14 +225,6 @@ TermVectors LaplaceObjective::effects() const {
 
 Vector LaplaceObjective::border_coefficients() const { return mode_.tail(border_); }
 
-Matrix LaplaceObjective::linear_predictors() {
-  spread(mode_);
-  Matrix eta(model_->rows(), model_->likelihood().predictor_count());
-  predictor_block(0, model_->rows(), eta);
-  if (border_ > 0) eta.col(0) += border_rows_ * mode_.tail(border_);
-  return eta;
-}
-
 Matrix LaplaceObjective::border_covariance() {
   Matrix out = Matrix::Zero(border_, border_);
   for (int j = 0; j < border_; ++j) {

@@ -9,6 +9,12 @@ namespace ranef {
 /// The widest block with a kernel of its own.
 inline constexpr int kMaxUnrolledWidth = 4;
 
+/// The width that a kernel is called with, as Eigen's types take it.
+template <class Width>
+inline constexpr int fixed_width = -1;  // Eigen::Dynamic
+template <int Width>
+inline constexpr int fixed_width<std::integral_constant<int, Width>> = Width;
+
 template <class Kernel>
 decltype(auto) dispatch_width(int width, Kernel&& kernel) {
   switch (width) {

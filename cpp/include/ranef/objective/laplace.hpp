@@ -54,8 +54,6 @@ class LaplaceObjective final : public Objective {
   const Vector& mode() const { return mode_; }  ///< v, then border coefficients, in H's coordinates
   TermVectors effects() const;
   Vector border_coefficients() const;
-  /// (linear predictor k of every row), random effects included.
-  Matrix linear_predictors();
   const ScaledSystem& system() const { return system_; }
   ScaledSystem& system() { return system_; }
   /// r of the last gradient (n x K): derivatives of L in the linear predictors' fixed parts, row by row.
