@@ -37,7 +37,7 @@ LinearPredictor orthogonalise(PredictorInput input) {
     }
     upper(j, j) = matrix.col(j).norm() / std::sqrt(n);
     if (!(upper(j, j) > 0.0)) throw std::invalid_argument("a fixed-effect matrix that is not of full column rank");
-    matrix.col(j) /= upper(j, j);
+    if (upper(j, j) != 1.0) matrix.col(j) /= upper(j, j);
   }
   const Matrix inverse = upper.triangularView<Eigen::Upper>().solve(Matrix::Identity(p, p));
   return {std::move(matrix), inverse, std::move(input.offset)};

@@ -12,11 +12,25 @@ namespace ranef {
 
 namespace {
 
+/// The rows of a basis, as many columns wide as the kernel's width says.
+template <int Width>
+using BasisRows = Eigen::Matrix<double, Eigen::Dynamic, Width, Width == 1 ? Eigen::ColMajor : Eigen::RowMajor>;
+
+/// Z'Z / n.
+Matrix mean_square(const RowMatrix& basis) {
+  return dispatch_width(static_cast<int>(basis.cols()), [&](auto w) -> Matrix {
+    constexpr int kWidth = fixed_width<decltype(w)>;
+    const Eigen::Map<const BasisRows<kWidth>> rows(basis.data(), basis.rows(), basis.cols());
+    Eigen::Matrix<double, kWidth, kWidth> sum = Matrix::Zero(basis.cols(), basis.cols());
+    for (Index i = 0; i < rows.rows(); ++i) sum.noalias() += rows.row(i).transpose().lazyProduct(rows.row(i));
+    return sum / static_cast<double>(basis.rows());
+  });
+}
+
 /// The map B with b_user = B b_ours that makes the pooled columns z B orthonormal (mean square one), or scales them.
 Matrix internal_basis(const RowMatrix& basis, BasisFreedom freedom) {
   const Index q = basis.cols();
-  const double n = static_cast<double>(basis.rows());
-  const Matrix gram = basis.transpose() * basis / n;
+  const Matrix gram = mean_square(basis);
   Vector scale = gram.diagonal().cwiseSqrt();
   for (Index j = 0; j < q; ++j)
     if (!(scale[j] > 0.0)) scale[j] = 1.0;
@@ -33,12 +47,17 @@ Matrix internal_basis(const RowMatrix& basis, BasisFreedom freedom) {
 }
 
 /// rows <- rows * transform, in place.
-void transform_rows(RowMatrix& rows, const Matrix& transform) {
-  Eigen::RowVectorXd row(rows.cols());
-  for (Index i = 0; i < rows.rows(); ++i) {
-    row.noalias() = rows.row(i).lazyProduct(transform);
-    rows.row(i) = row;
-  }
+void transform_rows(RowMatrix& basis, const Matrix& transform) {
+  dispatch_width(static_cast<int>(basis.cols()), [&](auto w) {
+    constexpr int kWidth = fixed_width<decltype(w)>;
+    const Eigen::Matrix<double, kWidth, kWidth> fixed = transform;
+    Eigen::Map<BasisRows<kWidth>> rows(basis.data(), basis.rows(), basis.cols());
+    Eigen::Matrix<double, 1, kWidth> row = rows.row(0);
+    for (Index i = 0; i < rows.rows(); ++i) {
+      row.noalias() = rows.row(i).lazyProduct(fixed);
+      rows.row(i) = row;
+    }
+  });
 }
 
 }  // namespace

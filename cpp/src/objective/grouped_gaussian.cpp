@@ -46,20 +46,20 @@ class GroupedGaussian final : public ProfiledObjective {
   using Column = Eigen::Matrix<double, Width, 1>;
   using Rows = Eigen::Map<const Eigen::Matrix<double, Width, Eigen::Dynamic, Eigen::RowMajor>>;
 
-  /// L^-1 of one level.
-  struct Root {
-    bool positive = true;
-    Block inverse = Block::Zero();
-    double pivots = 1.0;  ///< their product
+  /// A level's cross products and what they are eliminated by.
+  struct Level {
+    Block products;  ///< A
+    Rows border;     ///< C
+    Block inverse;   ///< L^-1
+    Block root;      ///< T
+    double pivots;   ///< product of the pivots, |H|^(1/2)
   };
 
   const RandomTerm& term() const { return model_->terms()[0]; }
   Index levels() const { return term().node_count(); }
-  Block products(Index level) const { return Block(data_.blocks.diagonal[0].data() + level * kSquare); }
-  Rows border(Index level) const {
-    return {data_.blocks.border[0].data() + level * Width * (columns_ + 1), Width, columns_ + 1};
-  }
-  Root root(const Block& products) const;
+  /// Calls visit(g, level) for every level g; false, with the rest left out, if an H is not positive definite.
+  template <class Visit>
+  bool for_each_level(Visit visit) const;
   /// Leaves the Schur complement's factor in `border_factor_`, log|H| in `log_determinant_`; false if there is none.
   bool eliminate();
   Vector border_solution() const;
@@ -81,28 +81,37 @@ class GroupedGaussian final : public ProfiledObjective {
 };
 
 template <int Width>
-typename GroupedGaussian<Width>::Root GroupedGaussian<Width>::root(const Block& products) const {
-  Block lower = scale_.transpose() * products * scale_;
-  Root out;
-  for (int j = 0; j < Width; ++j) {
-    double pivot = lower(j, j) + 1.0;
-    for (int k = 0; k < j; ++k) pivot -= lower(j, k) * lower(j, k);
-    out.positive = out.positive && pivot > 0.0;
-    pivot = std::sqrt(pivot);
-    out.pivots *= pivot;
-    const double inverse = out.inverse(j, j) = 1.0 / pivot;
-    for (int i = j + 1; i < Width; ++i) {
-      double sum = lower(i, j);
-      for (int k = 0; k < j; ++k) sum -= lower(i, k) * lower(j, k);
-      lower(i, j) = sum * inverse;
+template <class Visit>
+bool GroupedGaussian<Width>::for_each_level(Visit visit) const {
+  const Index border_size = Width * (columns_ + 1);
+  const double *a = data_.blocks.diagonal[0].data(), *c = data_.blocks.border[0].data();
+  for (Index g = 0; g < levels(); ++g, a += kSquare, c += border_size) {
+    Level level{Block(a), Rows(c, Width, columns_ + 1), Block::Zero(), {}, 1.0};
+    Block lower = scale_.transpose() * level.products * scale_;
+    bool positive = true;
+    for (int j = 0; j < Width; ++j) {
+      double pivot = lower(j, j) + 1.0;
+      for (int k = 0; k < j; ++k) pivot -= lower(j, k) * lower(j, k);
+      positive = positive && pivot > 0.0;
+      pivot = std::sqrt(pivot);
+      level.pivots *= pivot;
+      const double inverse = level.inverse(j, j) = 1.0 / pivot;
+      for (int i = j + 1; i < Width; ++i) {
+        double sum = lower(i, j);
+        for (int k = 0; k < j; ++k) sum -= lower(i, k) * lower(j, k);
+        lower(i, j) = sum * inverse;
+      }
+      for (int col = 0; col < j; ++col) {
+        double sum = 0.0;
+        for (int k = col; k < j; ++k) sum -= lower(j, k) * level.inverse(k, col);
+        level.inverse(j, col) = sum * inverse;
+      }
     }
-    for (int col = 0; col < j; ++col) {
-      double sum = 0.0;
-      for (int k = col; k < j; ++k) sum -= lower(j, k) * out.inverse(k, col);
-      out.inverse(j, col) = sum * inverse;
-    }
+    if (!positive) return false;
+    level.root = level.inverse * scale_.transpose();
+    visit(g, level);
   }
-  return out;
+  return true;
 }
 
 template <int Width>
@@ -111,18 +120,15 @@ bool GroupedGaussian<Width>::eliminate() {
   LogSum log_pivots;
   Matrix schur = data_.blocks.border_gram;
   panel_.resize(kLevelsPerPanel * Width, border_count);
-  for (Index begin = 0; begin < levels(); begin += kLevelsPerPanel) {
-    const Index count = std::min(kLevelsPerPanel, levels() - begin);
-    for (Index g = 0; g < count; ++g) {
-      const Root level = root(products(begin + g));
-      if (!level.positive) return false;
-      log_pivots.add(level.pivots);
-      const Block t = level.inverse * scale_.transpose();
-      panel_.template middleRows<Width>(g * Width).noalias() = t.lazyProduct(border(begin + g));
-    }
-    subtract_gram(model_->kernels(), {panel_.data(), static_cast<int>(panel_.rows())}, static_cast<int>(count * Width),
-                  border_count, {schur.data(), border_count});
-  }
+  const bool positive = for_each_level([&](Index g, const Level& level) {
+    const Index place = g % kLevelsPerPanel;
+    log_pivots.add(level.pivots);
+    panel_.template middleRows<Width>(place * Width).noalias() = level.root.lazyProduct(level.border);
+    if (place + 1 == kLevelsPerPanel || g + 1 == levels())
+      subtract_gram(model_->kernels(), {panel_.data(), static_cast<int>(panel_.rows())},
+                    static_cast<int>((place + 1) * Width), border_count, {schur.data(), border_count});
+  });
+  if (!positive) return false;
   log_determinant_ = 2.0 * log_pivots.total();
   const Eigen::LLT<Matrix> factor(schur.selfadjointView<Eigen::Lower>());
   border_factor_ = factor.matrixL();
@@ -185,17 +191,14 @@ Vector GroupedGaussian<Width>::gradient() {
   Eigen::Matrix<double, Width, Eigen::Dynamic> whitened(Width, integrated), root_part = whitened, solved = whitened;
   Block by_scale = Block::Zero(), first = Block::Zero();
   Eigen::Matrix<double, kSquare, kSquare> second = Eigen::Matrix<double, kSquare, kSquare>::Zero();
-  for (Index g = 0; g < levels(); ++g) {
-    const Block a = products(g);
-    const Rows c = border(g);
-    const Block inverse = root(a).inverse;
-    const Block t = inverse * scale_.transpose(), a_scaled = a * t.transpose();
-    const Column residual = c.lazyProduct(combination), half_solved = t * residual;
+  for_each_level([&](Index, const Level& level) {
+    const Block &inverse = level.inverse, &t = level.root, a_scaled = level.products * t.transpose();
+    const Column residual = level.border.lazyProduct(combination), half_solved = t * residual;
     const Column mode = inverse.transpose() * half_solved;
     by_scale += a_scaled * inverse - precision * (residual - a_scaled * half_solved) * mode.transpose();
     Block known = Block::Identity() - inverse.transpose() * inverse;
     if (integrated > 0) {
-      whitened.noalias() = c.leftCols(integrated).lazyProduct(whitening);
+      whitened.noalias() = level.border.leftCols(integrated).lazyProduct(whitening);
       root_part.noalias() = t.lazyProduct(whitened);
       solved.noalias() = inverse.transpose().lazyProduct(root_part);
       whitened.noalias() -= a_scaled.lazyProduct(root_part);
@@ -205,7 +208,7 @@ Vector GroupedGaussian<Width>::gradient() {
     first += known;
     const Eigen::Map<const Eigen::Matrix<double, kSquare, 1>> entries(known.data());
     second.noalias() += entries * entries.transpose();
-  }
+  });
   moments_ = {first, second};
   Vector out(size());
   for (Index p = 0; p < out.size(); ++p)
@@ -234,11 +237,10 @@ template <int Width>
 TermVectors GroupedGaussian<Width>::effects() const {
   const Vector combination = residual_combination();
   Vector out(levels() * Width);
-  for (Index g = 0; g < levels(); ++g) {
-    const Block t = root(products(g)).inverse * scale_.transpose();
-    const Column residual = border(g).lazyProduct(combination);
-    out.template segment<Width>(g * Width) = t.transpose() * (t * residual);
-  }
+  for_each_level([&](Index g, const Level& level) {
+    const Column residual = level.border.lazyProduct(combination);
+    out.template segment<Width>(g * Width) = level.root.transpose() * (level.root * residual);
+  });
   return {std::move(out)};
 }
 
