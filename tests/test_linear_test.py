@@ -120,3 +120,9 @@ def test_one_hypothesis_is_the_squared_t(oats: ranef.Fit) -> None:
 def test_what_is_no_hypothesis_is_refused(oats: ranef.Fit, hypothesis: Any, value: Any, message: str) -> None:
     with pytest.raises(ranef.DataError, match=message):
         oats.test(hypothesis, value)
+
+
+def test_equations_that_contradict_each_other_are_refused(oats: ranef.Fit) -> None:
+    with pytest.raises(ranef.DataError, match="contradict each other"):
+        oats.test(["N[T.N4] = 1", "N[T.N4] = 2"])
+    assert oats.test(["N[T.N4] = 1", "2 * N[T.N4] = 2"]).df == 1

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ranef.inference.linear_hypotheses import linear_hypothesis
+from ranef.errors import DataError
+from ranef.inference.linear_hypotheses import LinearHypothesis, linear_hypothesis
 from ranef.inference.small_sample import METHOD_NAMES, Ddf
 from ranef.inference.wald_tests import Test, check_component, checked_test, component_sample
 from ranef.textgrid import p_value_texts, text_grid
@@ -70,6 +71,17 @@ class LinearTest:
         return f"<pre>{escape(str(self))}</pre>"
 
 
+def _check_consistent(asked: LinearHypothesis) -> None:
+    """Raise where some equations contradict others, which no coefficients fulfil."""
+    solution = np.linalg.lstsq(asked.rows, asked.values, rcond=None)[0]
+    left = np.abs(asked.rows @ solution - asked.values)
+    if left.max(initial=0.0) > 1e-8 * max(1.0, np.abs(asked.values).max(initial=0.0)):
+        raise DataError(
+            f"the equations contradict each other, no coefficients fulfil all: {', '.join(asked.names)}; "
+            "test them one at a time"
+        )
+
+
 def linear_test(
     fit: Fit, hypothesis: object, value: object, test: Test | None, ddf: Ddf | None, component: str
 ) -> LinearTest:
@@ -78,6 +90,7 @@ def linear_test(
     check_component(fit, component, chosen)
     asked = linear_hypothesis(fit, component, hypothesis, value)
     sample = component_sample(fit, component, method)
+    _check_consistent(asked)
     result = sample.f_test(asked.rows, asked.values)
     variances = np.einsum("ka,ab,kb->k", asked.rows, sample.vcov, asked.rows)
     estimates = pd.DataFrame(
