@@ -466,3 +466,32 @@ def test_a_test_against_another_value_shifts_the_statistic(linear):
     shifted = means.test(null=1.0).to_frame()
     np.testing.assert_allclose(shifted["statistic"], (means.estimate - 1.0) / means.std_error)
     assert (shifted["null"] == 1.0).all()
+
+
+def test_a_difference_of_equal_means_prints_as_zero_and_not_as_what_rounding_leaves():
+    y = np.random.default_rng(3).normal(size=5)
+    data = pd.DataFrame({"y": [*y, *y[::-1], *(y + 1)], "a": np.repeat(list("pqr"), 5)})
+    printed = str(ranef.fit("y ~ a", data).emmeans("a").pairs())
+    equal = next(line.split() for line in printed.splitlines() if line.startswith("p - q"))
+    assert not set(equal[3] + equal[6]) - set("0.")
+
+
+def test_a_level_that_is_a_number_is_the_reference_by_its_name():
+    data = two_way()
+    data["a"] = data["a"].map({"low": "3", "mid": "2", "high": "1"}).astype("category")
+    means = ranef.fit("y ~ a + (1 | g)", data).emmeans("a")
+    by_number = means.contrast("trt.vs.ctrl", ref=1)
+    pd.testing.assert_frame_equal(by_number.to_frame(), means.contrast("trt.vs.ctrl", ref="1").to_frame())
+    assert by_number.to_frame()["contrast"].tolist() == ["3 - 1", "2 - 1"]
+
+
+@pytest.mark.parametrize("ask", [lambda fit: fit.emmeans(None), lambda fit: fit.emtrends(None, "x")])
+def test_means_of_nothing_are_refused_and_the_overall_mean_offered(linear, ask):
+    with pytest.raises(DataError, match="'~ 1'"):
+        ask(linear)
+
+
+@pytest.mark.parametrize("weights", [{"own": [1, -0.5, "a"]}, [1, "b", 0], {"own": None}])
+def test_contrast_weights_that_are_no_numbers_are_refused(linear, weights):
+    with pytest.raises(DataError, match=r"weights|must be numbers"):
+        linear.emmeans("a").contrast(weights)

@@ -119,3 +119,21 @@ def test_the_gradient_is_named_and_matches_differences(data):
         up[name] += step
         down[name] -= step
         assert gradient[name] == pytest.approx((model.loglik(up) - model.loglik(down)) / (2 * step), rel=1e-5, abs=1e-5)
+
+
+def test_a_coefficient_held_at_a_value_has_no_error_and_no_test(data):
+    held = ranef.fit("z ~ x + (1 | g)", data, fixed={"x": 0.25})
+    row = held.tidy(conf_int=True).set_index("term").loc["x"]
+    assert row["estimate"] == 0.25
+    assert row[["std_error", "statistic", "p_value", "conf_low", "conf_high"]].isna().all()
+    assert held.confint().loc["x", ["conf_low", "conf_high"]].isna().all()
+    line = next(line for line in str(held.summary()).splitlines() if line.startswith("x "))
+    assert line.split() == ["x", "0.25000", "NA", "NA", "NA"]
+    assert "0.250*" not in str(ranef.etable(held, stars=True))
+
+
+def test_a_report_of_a_model_whose_only_term_is_held_has_no_tests_of_terms(data, tmp_path):
+    held = ranef.fit("z ~ x + (1 | g)", data, fixed={"x": 0.25})
+    page = held.report(tmp_path / "held.html", plots=False).read_text(encoding="utf-8")
+    assert "Tests of" not in page
+    assert "0.25" in page

@@ -89,3 +89,9 @@ def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
     assert isinstance(caught.value, RanefError)
     assert isinstance(caught.value, ImportError)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+@pytest.mark.parametrize("make", [style.axes, lambda ax: style.panels(ax, 1)])
+def test_what_are_no_axes_is_refused_by_a_sentence(make):
+    with pytest.raises(DataError, match="ax must be axes of matplotlib"):
+        make(3)

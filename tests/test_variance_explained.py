@@ -272,3 +272,10 @@ def test_without_random_effects_there_is_an_r2_and_no_icc(frogs) -> None:
     assert fit.r2().marginal == fit.r2().conditional
     with pytest.raises(ranef.DataError, match="needs a random term"):
         fit.icc()
+
+
+def test_a_part_without_variance_prints_as_zero_and_not_as_what_rounding_leaves():
+    fit = ranef.fit("Reaction ~ 1 + (1 | Subject)", read_data("inf_sleepstudy.csv", ["Subject"]), reml=True)
+    printed = str(fit.variance_partition())
+    assert "e-" not in printed
+    assert next(line.split() for line in printed.splitlines() if line.startswith("fixed"))[1:4] == ["0", "0.00", "0.0%"]

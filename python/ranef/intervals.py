@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ranef.errors import DataError, NotAvailableError
 from ranef.parameters import Parameter, check_name, is_constant
-from ranef.tables import normal_quantile, wald
+from ranef.tables import coefficient_errors, component_slice, normal_quantile, wald
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -53,12 +53,10 @@ def parameter_errors(fit: Fit, variances: bool) -> Floats:
     errors = np.full(len(fit.parameter_info), np.nan)
     if variances:
         errors = np.sqrt(np.diag(fit.parameter_vcov)).copy()
-    start = 0
     for predictor in fit.design.predictors:
-        own = slice(start, start + len(predictor.fixed.names))
-        start = own.stop
-        if variances or predictor.component != "disp":
-            errors[fit.beta_places[own]] = np.sqrt(np.diag(fit.coefficient_vcov(own)))
+        component = predictor.component
+        if variances or component != "disp":
+            errors[fit.beta_places[component_slice(fit, component)]] = coefficient_errors(fit, component)
     return errors
 
 

@@ -162,7 +162,7 @@ def _dispersion_line(fit: Fit) -> str | None:
 
 def coefficient_text(table: pd.DataFrame) -> str:
     """A coefficient table as R's printCoefmat lays it out."""
-    both = significant([*table["estimate"], *table["std_error"]])
+    both = [t.replace("nan", " NA") for t in significant([*table["estimate"], *table["std_error"]])]
     count = len(table)
     p_values = [float(p) for p in table["p_value"]]
     columns = [
@@ -174,7 +174,7 @@ def coefficient_text(table: pd.DataFrame) -> str:
     if "df" in table:
         letter = "t"
         columns.append(["df", *(f"{d:.2f}" for d in table["df"])])
-    columns.append([f"{letter} value", *(f"{z:.3f}" for z in table["statistic"])])
+    columns.append([f"{letter} value", *("NA" if np.isnan(z) else f"{z:.3f}" for z in table["statistic"])])
     columns.append([f"Pr(>|{letter}|)", *p_value_texts(p_values)])
     marks = [stars(p) for p in p_values]
     if any(marks):

@@ -60,6 +60,17 @@ def vcov(fit: Fit, component: str, full: bool) -> pd.DataFrame:
     return pd.DataFrame(fit.coefficient_vcov(where).copy(), index=names, columns=names)
 
 
+def coefficient_errors(fit: Fit, component: str) -> Floats:
+    """Standard errors of one component's coefficients; NaN for those held at a value, which are no estimates."""
+    where = component_slice(fit, component)
+    return np.where(held_coefficients(fit, component), np.nan, np.sqrt(np.diag(fit.coefficient_vcov(where))))
+
+
+def held_coefficients(fit: Fit, component: str) -> NDArray[np.bool_]:
+    """Which of one component's coefficients are held at a value."""
+    return fit.held[fit.beta_places[component_slice(fit, component)]]
+
+
 def has_own_model(fit: Fit, component: str) -> bool:
     """Whether a component is reported as a table: a constant dispersion is a parameter, not a model."""
     names = coefficient_names(fit, component)
@@ -77,7 +88,7 @@ def fixed_table(fit: Fit, component: str, ddf: Ddf = "asymptotic", choice: VcovC
     if ddf != "asymptotic" and component == "cond":
         return _t_table(fit, ddf)
     estimate = fixef(fit, component)
-    std_error = chosen_errors(fit, component, choice)
+    std_error = np.where(held_coefficients(fit, component), np.nan, chosen_errors(fit, component, choice))
     if np.isnan(std_error).any():
         prefix = "" if component == "cond" else f"{component}:"
         infinite = [prefix + str(term) in infinite_names(fit) for term in estimate.index]

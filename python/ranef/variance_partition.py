@@ -20,6 +20,9 @@ from ranef.textgrid import significant, text_grid
 from ranef.variance_components import Reference, VarianceComponents, row_weights
 from ranef.variance_explained import Interval, definition_of, in_brackets, table_of
 
+# Share of the total below which a variance is printed as zero: what rounding leaves of it.
+_ROUNDING = 1e-14
+
 if TYPE_CHECKING:
     from ranef.result import Fit
 
@@ -53,12 +56,14 @@ class VariancePartition:
 
     def __str__(self) -> str:
         table = self._table
+        size = float(table["variance"].iloc[-1])
+        variance = table["variance"].where(table["variance"] > _ROUNDING * size, 0.0)
         columns = [
             ["Component", *table["component"]],
             ["Group", *table["group"].fillna("")],
             ["Effects", *table["effects"].fillna("")],
-            ["Variance", *significant(table["variance"])],
-            ["Std.Dev.", *significant(table["sd"])],
+            ["Variance", *significant(variance)],
+            ["Std.Dev.", *significant(table["sd"].where(variance > 0.0, 0.0))],
             ["Share", *(f"{100.0 * s:.1f}%" for s in table["share"])],
         ]
         if "share_low" in table:
@@ -66,7 +71,7 @@ class VariancePartition:
             texts = ["" if np.isnan(a) else f"{100 * a:.1f}% .. {100 * b:.1f}%" for a, b in ends]
             columns.append(["interval", *texts])
         if "cv2" in table:
-            columns.append(["CV^2", *significant(table["cv2"])])
+            columns.append(["CV^2", *significant(table["cv2"].where(variance > 0.0, 0.0))])
         note = f"\n(CV^2 = {self._cv2})" if self._cv2 else ""
         head = f"Variance partition\n{in_brackets(self.definition)}{note}"
         return f"{head}\n\n{text_grid(columns, left=(0, 1, 2))}"

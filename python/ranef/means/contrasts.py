@@ -68,7 +68,8 @@ def contrast_set(
     ----------
     method : a name, ``{label: weights}``, or an array (n, k) or (k,) of weights
     names : the k means
-    ref : reference of ``trt.vs.ctrl``: name or place of a mean; None: the first (the last for ``trt.vs.ctrlk``)
+    ref : reference of ``trt.vs.ctrl``: name of a mean, else its place (from 0); None: the first (the last for
+        ``trt.vs.ctrlk``)
     reverse : turn the sign of ``pairwise``, ``trt.vs.ctrl`` and ``consec``
 
     Raises
@@ -206,7 +207,7 @@ def _smallest_integers(values: Sequence[Fraction]) -> list[int]:
 def _place(ref: str | int | None, names: Sequence[str], usual: int) -> int:
     if ref is None:
         return usual
-    if isinstance(ref, (int, np.integer)) and not isinstance(ref, bool):
+    if isinstance(ref, (int, np.integer)) and not isinstance(ref, bool) and str(ref) not in names:
         if not -len(names) <= ref < len(names):
             raise DataError(f"ref={ref} is no place among the {len(names)} means (counted from 0)")
         return int(ref) % len(names)
@@ -223,13 +224,13 @@ def _own(method: Mapping[str, ArrayLike] | ArrayLike, names: Sequence[str]) -> C
         labels = [str(label) for label in method]
         rows: list[Any] = list(method.values())
     else:
-        given = np.atleast_2d(np.asarray(method, dtype=np.float64))
+        given = np.atleast_2d(_weights(method, "the contrasts"))
         labels, rows = [_weights_label(row) for row in given], list(given)
     if not rows:
         raise DataError("contrasts were given as an empty collection: give {label: weights}")
     made = []
     for label, row in zip(labels, rows, strict=True):
-        values = np.asarray(row, dtype=np.float64)
+        values = _weights(row, f"contrast {label!r}")
         if values.shape != (len(names),):
             shown = ", ".join(map(repr, names[:8])) + (", ..." if len(names) > 8 else "")
             raise DataError(f"contrast {label!r} has {values.size} weights, but there are {len(names)} means: {shown}")
@@ -237,6 +238,13 @@ def _own(method: Mapping[str, ArrayLike] | ArrayLike, names: Sequence[str]) -> C
             raise DataError(f"contrast {label!r} has a weight that is no finite number")
         made.append(values)
     return ContrastSet("custom", tuple((label,) for label in labels), np.array(made), "none")
+
+
+def _weights(given: ArrayLike, what: str) -> Floats:
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{what} must be numbers, one a mean, such as [1, -0.5, -0.5]; got {given!r}") from error
 
 
 def _weights_label(row: Floats) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ranef.errors import DataError
@@ -67,7 +67,9 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _listed(names: Sequence[str], role: str) -> tuple[str, ...]:
-    if not all(isinstance(n, str) for n in names):
-        raise DataError(f"{role} must be a formula such as '~ a | b', a name or a list of names, got {names!r}")
+def _listed(names: object, role: str) -> tuple[str, ...]:
+    if not isinstance(names, Iterable) or not all(isinstance(n, str) for n in names):
+        raise DataError(
+            f"{role} must be a formula such as '~ a | b', a name or a list of names ('~ 1': overall), got {names!r}"
+        )
     return tuple(dict.fromkeys(names))

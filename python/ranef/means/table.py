@@ -26,6 +26,8 @@ Places = NDArray[np.intp]
 
 # Adjustments that need more than the number of tests.
 _NEEDS_CORRELATION, _NEEDS_RANK = "mvt", "scheffe"
+# Share of its standard error below which an estimate is printed as zero: what is left of a difference of equal means.
+_ROUNDING = 1e-10
 
 
 def frame(means: MarginalMeans) -> pd.DataFrame:
@@ -38,7 +40,7 @@ def frame(means: MarginalMeans) -> pd.DataFrame:
     table["df"] = df
     families = _families(means, eta, std_error, df)
     if means.view.intervals:
-        margin = std_error * _spread(families, means, critical=True)
+        margin = np.where(std_error == 0.0, 0.0, std_error * _spread(families, means, critical=True))
         ends = [scale.adjusted(eta + sign * margin, sigma) for sign in (-1.0, 1.0)]
         table["conf_low"], table["conf_high"] = np.minimum(*ends), np.maximum(*ends)
     if means.view.tests:
@@ -188,6 +190,9 @@ def _column_text(table: pd.DataFrame, name: str, means: MarginalMeans) -> list[s
         return [level_text(v) for v in values]
     known = means.estimable
     numbers = [float(v) for v in values[known]]
+    if name == means.facts.estimate:
+        rounding = _ROUNDING * means.std_error[known]
+        numbers = [0.0 if abs(v) < r else v for v, r in zip(numbers, rounding, strict=True)]
     made = {"df": _df_texts, "p_value": p_value_texts, "statistic": _three_decimals}.get(name, significant)(numbers)
     texts = iter(made)
     missing = "nonEst" if name == estimate_name(means) else "NA"
@@ -201,7 +206,7 @@ def _df_texts(values: Sequence[float]) -> list[str]:
 
 
 def _three_decimals(values: Sequence[float]) -> list[str]:
-    return [f"{v:.3f}" for v in values]
+    return ["NA" if np.isnan(v) else f"{round(v, 3) + 0.0:.3f}" for v in values]
 
 
 def notes(means: MarginalMeans) -> list[str]:

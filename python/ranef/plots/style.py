@@ -52,7 +52,16 @@ def axes(ax: Axes | None = None, width: float = 6.4, height: float = 4.2) -> Axe
         import matplotlib.pyplot as plt
 
         _, ax = plt.subplots(figsize=(width, height), layout="constrained")
+    _check_axes([ax])
     return mute(ax)
+
+
+def _check_axes(given: Iterable[object]) -> None:
+    from matplotlib.axes import Axes
+
+    wrong = [a for a in given if not isinstance(a, Axes)]
+    if wrong:
+        raise DataError(f"ax must be axes of matplotlib, as plt.subplots() gives them, got {type(wrong[0]).__name__}")
 
 
 def panels(
@@ -72,6 +81,7 @@ def panels(
     require_matplotlib()
     if ax is not None:
         given = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+        _check_axes(given)
         if len(given) != count:
             raise DataError(f"ax has {len(given)} axes, but the picture has {count} panels: give {count} or none")
         return np.array([mute(a) for a in given], dtype=object)

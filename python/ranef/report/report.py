@@ -104,8 +104,8 @@ def _terms(fit: Fit) -> str:
     """Tests of the terms of every component that has some beyond an intercept."""
     parts = []
     for component in tables.components(fit):
-        names = tables.coefficient_names(fit, component)
-        if tables.has_own_model(fit, component) and set(names) != {"Intercept"}:
+        free = tables.fixef(fit, component).index[~tables.held_coefficients(fit, component)]
+        if tables.has_own_model(fit, component) and set(free) - {"Intercept"}:
             tests = fit.anova(component=component).to_frame().reset_index()
             headings = {"term": "Term", "statistic": "Chi-square", "df": "df", "p_value": "p"}
             parts += [f"<h3>{escape(COMPONENT_TITLES[component])} model</h3>", table(tests, headings)]
