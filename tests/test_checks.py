@@ -278,3 +278,17 @@ def test_the_table_prints_what_calls_for_attention(poisson):
     assert html.count("<tr>") == len(checks.rows) + 1
     assert "&lt; 2e-16" in html
     assert text == str(poisson.check())
+
+
+def test_a_truncated_family_is_not_blamed_for_the_zeros_it_cannot_have():
+    data = ranef.demo_data().query("count > 0")
+    for family in ("truncated_poisson", "truncated_nbinom2"):
+        checks = ranef.fit("count ~ shore + (1 | pond)", data, family=family).check(n=50)
+        assert "zero inflation" not in checks.to_frame()["check"].tolist()
+    hurdle = ranef.fit("count ~ shore + (1 | pond)", ranef.demo_data(), family="truncated_nbinom2", ziformula="~ shore")
+    row = hurdle.check(n=50).to_frame().set_index("check").loc["zero inflation"]
+    assert row["value"] == pytest.approx(1.0, abs=1e-4)
+
+
+def test_sentences_of_the_checks_end_once(case):
+    assert ".." not in str(case.fit().check(n=50)).replace("...", "")

@@ -260,3 +260,19 @@ def test_rows_one_by_one_and_all_at_once_are_the_same(name: str, frogs) -> None:
     fit = frog_fit(frogs, name)
     one_by_one = _one_step(fit, [np.array([row]) for row in range(240)])
     assert fit.influence().fixef.to_numpy() == pytest.approx(one_by_one, rel=1e-8)
+
+
+def test_a_coefficient_held_at_a_value_moves_in_no_deletion():
+    data = ranef.demo_data()
+    held = ranef.fit("count ~ shore + cover + (1 | pond)", data, family="poisson", fixed={"cover": 0.2})
+    for ask in (held.influence, held.hatvalues, held.cooks_distance, lambda: held.vcov(type="CR1")):
+        with pytest.raises(ranef.DataError, match="use an offset"):
+            ask()
+    assert "influential" not in held.check(n=50).to_frame()["check"].str.cat()
+
+
+def test_a_model_without_estimated_coefficients_has_no_influence():
+    fit = ranef.fit("cover ~ 0 + (1 | pond)", ranef.demo_data())
+    for ask in (fit.cooks_distance, fit.influence):
+        with pytest.raises(ranef.DataError, match="no estimated coefficients to influence"):
+            ask()

@@ -154,7 +154,7 @@ def _check_rows(first: Fit, fit: Fit, place: int) -> None:
     differ = np.flatnonzero(a.response.values != b.response.values)
     if differ.size:
         row = a.index[np.flatnonzero(a.kept)[differ[0]]]
-        raise DataError(f"model 1 and model {place} have different responses (first in row {row!r})")
+        raise DataError(f"model 1 and model {place} have different responses (first in row {row})")
 
 
 def _trials(design: Design) -> Floats:

@@ -67,7 +67,7 @@ def checked_response(fit: Fit, y: Floats) -> Floats:
     bad = np.flatnonzero(~np.isfinite(used))
     if bad.size:
         row = fit.design.index[np.flatnonzero(kept)[bad[0]]]
-        raise DataError(f"y is {used[bad[0]]} in row {row!r}: refit needs a finite response in every row of the fit")
+        raise DataError(f"y is {used[bad[0]]} in row {row}: refit needs a finite response in every row of the fit")
     check_support(fit, used)
     return np.ascontiguousarray(used)
 
@@ -90,7 +90,7 @@ def check_support(fit: Fit, y: Floats) -> None:
         place = int(np.flatnonzero(outside)[0])
         row = fit.design.index[np.flatnonzero(fit.design.kept)[place]]
         raise DataError(
-            f"y is {y[place]:g} in row {row!r}, outside the support of {fit.family.name}: {fit.family.support}"
+            f"y is {y[place]:g} in row {row}, outside the support of {fit.family.name}: {fit.family.support}"
         )
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ranef.inference.hypotheses import model_terms
+from ranef.tables import held_coefficients
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -36,7 +37,11 @@ def variance_inflation(fit: Fit) -> pd.DataFrame:
     rows = []
     for predictor in fit.design.predictors:
         component = predictor.component
-        terms = {t.name: list(t.columns) for t in model_terms(predictor.fixed) if not t.is_intercept}
+        held = held_coefficients(fit, component)
+        found = {
+            t.name: [k for k in t.columns if not held[k]] for t in model_terms(predictor.fixed) if not t.is_intercept
+        }
+        terms = {name: columns for name, columns in found.items() if columns}
         if len(terms) < 2:
             continue
         keep = [k for columns in terms.values() for k in columns]

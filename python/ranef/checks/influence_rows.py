@@ -9,6 +9,7 @@ import pandas as pd
 
 from ranef.checks.row import CheckRow, Verdict
 from ranef.errors import DesignWarning
+from ranef.inference.linearised import held_names
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -21,7 +22,7 @@ _MOST_GROUPS = 2000
 
 def influence_rows(fit: Fit) -> list[CheckRow]:
     """One row a grouping factor of the mean with 3 to 2,000 levels: its most influential group."""
-    if not fit.design.predictors[fit.predictor_place("cond")].fixed.names:
+    if not fit.design.predictors[fit.predictor_place("cond")].fixed.names or held_names(fit):
         return []
     terms = [t for t in fit.design.terms if t.component == "cond" and 2 < len(t.labels) <= _MOST_GROUPS]
     return [_row(group, _distances(fit, group)) for group in dict.fromkeys(t.group for t in terms)]

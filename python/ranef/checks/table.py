@@ -65,7 +65,9 @@ class Checks:
         if not notable:
             return "\n".join([*lines, "", "Nothing calls for attention."])
         for row in notable:
-            text = f"{row.verdict}, {row.check}: {row.meaning}." + (f" What to do: {row.advice}." if row.advice else "")
+            text = f"{row.verdict}, {row.check}: {row.meaning.rstrip('.')}." + (
+                f" What to do: {row.advice}." if row.advice else ""
+            )
             lines += ["", *textwrap.wrap(text, _WIDTH, subsequent_indent="  ")]
         return "\n".join(lines)
 

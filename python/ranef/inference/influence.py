@@ -31,6 +31,7 @@ from ranef.inference.clusters import Clusters, clusters_of
 from ranef.inference.leverage import row_covariances
 from ranef.inference.linearised import Linearised, linearised
 from ranef.inference.subset import subset_model
+from ranef.tables import held_coefficients
 from ranef.textgrid import significant, text_grid
 
 if TYPE_CHECKING:
@@ -51,17 +52,18 @@ class Influence:
     ----------
     by : what was deleted: a grouping factor, a column or ``"row"``
     refitted : whether the model was fitted again, or a Newton step was made
-    fixef : coefficients of the conditional model without each set of rows (sets x coefficients)
+    fixef : coefficients of the conditional model without each set of rows (sets x coefficients that are not held)
     parameters : all parameters without each set of rows, where the model was fitted again; else None
     """
 
     def __init__(self, fit: Fit, by: str, fixef: pd.DataFrame, parameters: pd.DataFrame | None) -> None:
         self.by = by
-        self.fixef = fixef
+        free = ~held_coefficients(fit, "cond")
+        self.fixef = fixef.loc[:, free]
         self.parameters = parameters
         self.refitted = parameters is not None
-        self._estimate = fit.fixef()
-        self._vcov = fit.vcov()
+        self._estimate = fit.fixef()[free]
+        self._vcov = fit.vcov().loc[free, free]
 
     @property
     def dfbeta(self) -> pd.DataFrame:
@@ -108,8 +110,8 @@ def influence(fit: Fit, by: Any, refit: bool) -> Influence:
     if clusters.count < 2:
         raise DataError(f"{clusters.name} has one value: without its rows there is no model")
     names = list(fit.design.predictors[fit.predictor_place("cond")].fixed.names)
-    if not names:
-        raise DataError("the conditional model has no coefficients to influence")
+    if held_coefficients(fit, "cond").all():
+        raise DataError("the conditional model has no estimated coefficients to influence")
     sets = clusters.rows()
     parameters = _refitted(fit, sets) if refit else None
     if parameters is not None:

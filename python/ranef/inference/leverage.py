@@ -24,6 +24,7 @@ from ranef.assemble import core_term
 from ranef.errors import DataError
 from ranef.inference.linearised import Linearised, linearised
 from ranef.residuals import on_data_index, residuals
+from ranef.tables import held_coefficients
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -97,7 +98,9 @@ def cooks_distance(fit: Fit) -> pd.Series:
     hat = leverages(fit)
     _check_below_one(fit, hat)
     pearson = residuals(fit, "pearson").to_numpy()[fit.design.kept]
-    count = len(fit.design.predictors[fit.predictor_place("cond")].fixed.names)
+    count = int(np.sum(~held_coefficients(fit, "cond")))
+    if not count:
+        raise DataError("the conditional model has no estimated coefficients to influence; see rstudent()")
     return on_data_index(fit, (pearson / (1.0 - hat)) ** 2 * hat / count, "cooks_distance")
 
 
@@ -106,6 +109,6 @@ def _check_below_one(fit: Fit, hat: Floats) -> None:
     if bad.size:
         row = fit.design.index[np.flatnonzero(fit.design.kept)[bad[0]]]
         raise DataError(
-            f"row {row!r} has a hat value of {hat[bad[0]]:.4g}: the fit passes through it, and its residual cannot be "
+            f"row {row} has a hat value of {hat[bad[0]]:.4g}: the fit passes through it, and its residual cannot be "
             f"studentised; influence(refit=True) shows what the row does"
         )

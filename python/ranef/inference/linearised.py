@@ -15,6 +15,7 @@ more than this. A constant dispersion counts among the variance parameters.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -25,9 +26,10 @@ from scipy import linalg, sparse
 from scipy.sparse.linalg import splu
 
 from ranef.design.design import NewTerm
+from ranef.errors import DataError
 from ranef.joint import covariance_roots, term_designs
 from ranef.rowderivatives import row_derivatives
-from ranef.tables import has_own_model
+from ranef.tables import has_own_model, held_coefficients
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -107,9 +109,30 @@ class Linearised:
         return np.arange(self.effects + own.start, self.effects + own.stop)
 
 
+def held_names(fit: Fit) -> list[str]:
+    """Coefficients held at a value, of the components that have models of their own."""
+    made: list[str] = []
+    for predictor in fit.design.predictors:
+        if has_own_model(fit, predictor.component):
+            made += itertools.compress(predictor.fixed.names, held_coefficients(fit, predictor.component))
+    return made
+
+
 def linearised(fit: Fit) -> Linearised:
-    """The quadratic at the mode of a fit that has its data."""
+    """The quadratic at the mode of a fit that has its data.
+
+    Raises
+    ------
+    DataError
+        If a coefficient is held at a value: the quadratic would let it move.
+    """
     design = fit.design
+    held = held_names(fit)
+    if held:
+        raise DataError(
+            f"the coefficient {held[0]!r} is held, which influence and robust covariances do not offer: use an offset "
+            "for it"
+        )
     terms = [NewTerm(t.levels, t.basis, t.column) for t in design.terms]
     root = covariance_roots(fit)
     spherical = [sparse.csr_array(z @ root) for z in term_designs(fit, terms, design.n_rows)]

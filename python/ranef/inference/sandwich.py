@@ -132,7 +132,7 @@ def _adjusted_scores(fit: Fit, system: Linearised, clusters: Clusters, bread: Fl
     weights = system.weights[:, place, place]
     if not (weights > 0).all():
         row = fit.design.index[np.flatnonzero(fit.design.kept)[int(np.argmin(weights))]]
-        raise DataError(f"row {row!r} has negative working weight, so CR2 has no working covariance; use 'CR1'")
+        raise DataError(f"row {row} has negative working weight, so CR2 has no working covariance; use 'CR1'")
     matrix = fit.design.predictors[place].fixed.matrix
     spherical = system.rows[place][:, : system.effects]
     made = np.empty((clusters.count, matrix.shape[1]))
