@@ -146,7 +146,7 @@ def fit():
         (lambda fit: fit.simulate(seed=-1), "seed must be None or a whole number of at least 0, got -1"),
         (lambda fit: fit.simulate(seed="a"), "seed must be None or a whole number of at least 0, got 'a'"),
         (lambda fit: fit.refit(["a"] * 240), "refit needs a response of numbers"),
-        (lambda fit: fit.confint("foo"), "method must be 'wald', got 'foo'"),
+        (lambda fit: fit.confint("foo"), "method must be 'wald', 'profile' or 'boot', got 'foo'"),
         (lambda fit: fit.confint(parm=3), "parm must be a parameter name or a list of them, got 3"),
         (lambda fit: fit.tidy("foo"), "effects must be one of 'fixed'"),
         (lambda fit: fit.residuals("foo"), "type must be one of 'response'"),

@@ -119,3 +119,32 @@ def test_expressions_read_names_longest_first(sleep):
     )
     assert table.loc["d", "estimate"] == pytest.approx(0.0, abs=1e-10)
     assert isinstance(table, pd.DataFrame)
+
+
+def test_profile_of_a_parameter_is_its_profile_interval(sleep):
+    names = ["Days", "sd(Days|Subject)", "cor(Days,Intercept|Subject)"]
+    derived = sleep.derive({name: name for name in names}, method="profile")
+    direct = sleep.confint("profile", names)
+    np.testing.assert_allclose(derived[["conf_low", "conf_high"]], direct[["conf_low", "conf_high"]], rtol=1e-4)
+
+
+def test_profile_intervals_follow_a_transformation(cbpp):
+    odds = cbpp.derive({"odds": "exp(Intercept)"}, method="profile")
+    direct = np.exp(cbpp.confint("profile", "Intercept"))
+    np.testing.assert_allclose(odds[["conf_low", "conf_high"]], direct[["conf_low", "conf_high"]], rtol=1e-4)
+
+
+def test_profile_of_a_combination_is_that_of_a_moved_covariate(sleep):
+    """The expected reaction on day 3 is the intercept once days are counted from there."""
+    data = sleep.data.assign(later=sleep.data["Days"] - 3)
+    moved = ranef.fit("Reaction ~ later + (Days | Subject)", data)
+    derived = sleep.derive({"day 3": "Intercept + 3 * Days"}, method="profile", level=0.9)
+    direct = moved.confint("profile", "Intercept", level=0.9)
+    np.testing.assert_allclose(derived[["conf_low", "conf_high"]], direct[["conf_low", "conf_high"]], rtol=1e-5)
+
+
+def test_profile_of_a_reml_fit_is_that_of_maximum_likelihood(sleep):
+    fit = ranef.fit(**load_case("sleepstudy-reml").arguments())
+    with pytest.warns(ranef.RanefWarning, match="refitted without REML"):
+        table = fit.derive("Days", method="profile")
+    np.testing.assert_allclose(table, sleep.derive("Days", method="profile"), rtol=1e-4)

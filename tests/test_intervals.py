@@ -45,16 +45,10 @@ def test_a_zero_standard_deviation_has_no_wald_interval():
     assert np.isfinite(fit.confint(parm="Intercept").to_numpy()).all()
 
 
-@pytest.mark.parametrize("method", ["profile", "boot"])
-def test_other_methods_come_later(method, fit):
-    with pytest.raises(ranef.NotAvailableError, match="comes in a later version"):
-        fit.confint(method)
-
-
 def test_mistakes_are_named(fit):
     with pytest.raises(ranef.DataError, match="no parameter 'Dayss'; did you mean 'Days'"):
         fit.confint(parm="Dayss")
     with pytest.raises(ValueError, match="level must lie between 0 and 1, got 95"):
         fit.confint(level=95)
-    with pytest.raises(ValueError, match="method must be 'wald'"):
+    with pytest.raises(ValueError, match="method must be 'wald', 'profile' or 'boot'"):
         fit.confint("magic")

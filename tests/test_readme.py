@@ -137,18 +137,6 @@ def test_planned_arguments_are_named_and_refused(argument: dict[str, object]) ->
         ranef.fit("y ~ x + (1 | g)", small_data(), **argument)
 
 
-def test_planned_results_are_named_and_refused() -> None:
-    fit = ranef.fit("y ~ x + (1 | g)", small_data())
-    calls = {
-        'confint(method="profile")': lambda: fit.confint(method="profile"),
-        '"boot"': lambda: fit.confint(method="boot"),
-    }
-    for shown, call in calls.items():
-        assert shown in code(section("Limits"))
-        with pytest.raises(ranef.NotAvailableError):
-            call()
-
-
 def test_contributor_section_quotes_the_sources() -> None:
     quoted = [content for language, content in blocks(section("Adding a family")) if language == "cpp"]
     header = (ROOT / "cpp/include/ranef/family/poisson.hpp").read_text(encoding="utf-8")

@@ -3,53 +3,27 @@
 #include <pybind11/functional.h>
 #include <pybind11/stl.h>
 
-#include <chrono>
 #include <optional>
 
-#include "model_handle.hpp"
+#include "fit_result.hpp"
+#include "options.hpp"
 #include "ranef/posterior.hpp"
 
 namespace {
 
 namespace py = pybind11;
 using namespace ranef::bindings;
-using Clock = std::chrono::steady_clock;
 using ProgressFunction = std::function<void(int, double, double, double)>;
 using ranef::Index;
 using ranef::Matrix;
 using ranef::Vector;
 
-/// Seconds between looks at pending signals: often enough for Ctrl-C to feel immediate.
-constexpr double kPollSeconds = 0.1;
-
-struct Options {
-  int max_iterations = ranef::OptimizerOptions().max_iterations;
-  double gain_tolerance = ranef::OptimizerOptions().gain_tolerance;
-  double inner_tolerance = ranef::InnerOptions().tolerance;
-  int max_inner_iterations = ranef::InnerOptions().max_iterations;
-};
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-/// Takes the GIL now and then to let Python's signal handlers run; throws what they raise.
-std::function<void()> signal_poll() {
-  return [last = Clock::now()]() mutable {
-    if (seconds_since(last) < kPollSeconds) return;
-    last = Clock::now();
-    const py::gil_scoped_acquire acquire;
-    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-  };
-}
-
 ranef::FitRequest make_request(const Options& options, const std::optional<Floats>& start,
                                const std::optional<py::array_t<bool>>& fixed, const ProgressFunction& progress) {
   ranef::FitRequest request;
-  request.options.optimizer.max_iterations = options.max_iterations;
-  request.options.optimizer.gain_tolerance = options.gain_tolerance;
-  request.options.inner.tolerance = options.inner_tolerance;
-  request.options.inner.max_iterations = options.max_inner_iterations;
+  request.options = options.core();
   if (start) request.start = to_vector(*start);
-  if (fixed) request.fixed.assign(fixed->data(), fixed->data() + fixed->size());
+  request.fixed = to_flags(fixed);
   request.poll = signal_poll();
   request.progress = [progress, poll = signal_poll(), began = Clock::now()](int iteration, double value, double norm) {
     poll();
@@ -68,35 +42,10 @@ std::unique_ptr<FitHandle> run(const ranef::Model& model, ranef::Layouts& layout
 
 std::vector<int> to_ints(const std::vector<Index>& places) { return {places.begin(), places.end()}; }
 
-py::list modes(const ModelHandle& handle, const ranef::TermVectors& effects) {
-  py::list out;
-  for (std::size_t t = 0; t < effects.size(); ++t) {
-    const ranef::RandomTerm& term = handle.model.terms()[t];
-    out.append(py::array_t<double>({py::ssize_t(term.level_count), py::ssize_t(term.user_width())}, effects[t].data()));
-  }
-  return out;
-}
-
-bool converged(const ranef::FitReport& report) {
-  return report.termination == ranef::Termination::converged && report.curvature_positive;
-}
-
 std::string reason(const ranef::FitReport& report) {
   if (!report.failure.empty()) return report.failure;
   if (report.termination == ranef::Termination::converged && !report.curvature_positive) return "not_positive_definite";
   return ranef::describe(report.termination);
-}
-
-/// A fit as Python sees it: arrays made once, when the fit ends; those as long as the data when asked for.
-struct FitResult {
-  FitHandle handle;
-  py::list modes;
-  py::object model;
-};
-
-std::unique_ptr<FitResult> finish(const py::object& model, std::unique_ptr<FitHandle> handle) {
-  py::list effects = modes(model.cast<const ModelHandle&>(), handle->report.effects);
-  return std::make_unique<FitResult>(FitResult{std::move(*handle), std::move(effects), model});
 }
 
 py::array_t<double> predictor_covariance(const ModelHandle& model, const FitResult& fit, const FortranFloats& vcov,
@@ -209,12 +158,13 @@ void bind_fit(py::module_& module) {
       py::arg("progress") = py::none());
   model.def(
       "refit",
-      [](const py::object& self, const Floats& response, const Options& options, const std::optional<Floats>& start) {
+      [](const py::object& self, const Floats& response, const Options& options, const std::optional<Floats>& start,
+         const std::optional<py::array_t<bool>>& fixed) {
         const auto& handle = self.cast<const ModelHandle&>();
         const ranef::Model other = handle.model.with_response(to_vector(response));
-        return finish(self, run(other, handle.layouts, make_request(options, start, {}, {})));
+        return finish(self, run(other, handle.layouts, make_request(options, start, fixed, {})));
       },
-      py::arg("response"), py::arg("options"), py::arg("start") = py::none());
+      py::arg("response"), py::arg("options"), py::arg("start") = py::none(), py::arg("fixed") = py::none());
   model.def(
       "curvature",
       [](const ModelHandle& handle, const FitResult& fit) {

@@ -9,6 +9,8 @@ void bind_family(py::module_& module);
 void bind_lapack(py::module_& module);
 void bind_model(py::module_& module);
 void bind_fit(py::module_& module);
+void bind_profile(py::module_& module);
+void bind_bootstrap(py::module_& module);
 
 PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   module.doc() = "The compiled core of ranef.";
@@ -18,4 +20,6 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   bind_lapack(module);
   bind_model(module);
   bind_fit(module);
+  bind_profile(module);
+  bind_bootstrap(module);
 }

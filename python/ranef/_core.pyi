@@ -1,13 +1,16 @@
 """Types of the compiled core: arrays, enums and plain records; everything else is Python's business."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int32]
+_BootstrapRows: TypeAlias = tuple[
+    _Floats, _Floats, NDArray[np.bool_], NDArray[np.bool_], list[str], list[tuple[_Floats, "FitResult"] | None]
+]
 
 __version__: str
 
@@ -158,6 +161,25 @@ class FitResult(metaclass=_Bound):
     @property
     def at_bound(self) -> list[int]: ...
 
+class ProfileReport(metaclass=_Bound):
+    """Points of a profile by increasing value of its parameter, and the ends asked for: value, and "found", "limit"
+    (the range ends before), "unbounded" or "failed"."""
+
+    @property
+    def zeta(self) -> list[float]: ...
+    @property
+    def loglik(self) -> list[float]: ...
+    @property
+    def values(self) -> _Floats: ...
+    @property
+    def ends(self) -> list[tuple[float, str]]: ...
+    @property
+    def better(self) -> _Floats | None: ...
+    @property
+    def better_loglik(self) -> float: ...
+    @property
+    def failure(self) -> str: ...
+
 class Curvature(metaclass=_Bound):
     """Second derivatives of the negative log-likelihood at a fit, in the parameters of `Model.parameters`."""
 
@@ -199,7 +221,44 @@ class Model(metaclass=_Bound):
         fixed: NDArray[np.bool_] | None = None,
         progress: Callable[[int, float, float, float], None] | None = None,
     ) -> FitResult: ...
-    def refit(self, response: _Floats, options: Options, start: _Floats | None = None) -> FitResult: ...
+    def refit(
+        self,
+        response: _Floats,
+        options: Options,
+        start: _Floats | None = None,
+        fixed: NDArray[np.bool_] | None = None,
+    ) -> FitResult: ...
+    def profile(
+        self,
+        options: Options,
+        estimate: _Floats,
+        loglik: float,
+        parameter: int,
+        unit: float,
+        fixed: NDArray[np.bool_] | None = None,
+        cutoff: float = 0.0,
+        zeta_step: float = 0.3,
+        targets: list[float] = ...,
+    ) -> ProfileReport:
+        """Profile of one parameter: trace until |zeta| passes `cutoff` (zero: none); where zeta takes each target."""
+    def bootstrap(
+        self,
+        options: Options,
+        values: _Floats,
+        beta: list[_Floats],
+        modes: list[_Floats],
+        seed: int,
+        first: int,
+        count: int,
+        threads: int = 1,
+        fixed: NDArray[np.bool_] | None = None,
+        keep: NDArray[np.bool_] | None = None,
+        start_at_estimate: bool = True,
+        keep_fits: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> _BootstrapRows:
+        """Replicates first .. first + count - 1 of a seed: parameters (REML: the mean's coefficients first),
+        log-likelihood, converged, singular, why there is no fit ("" where there is one), (response, fit) if kept."""
     def curvature(self, result: FitResult) -> Curvature: ...
     def row_scores(self, result: FitResult) -> _Floats:
         """(n, K): derivatives of the log-likelihood in the fixed part of every row's linear predictors."""

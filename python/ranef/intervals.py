@@ -1,4 +1,4 @@
-"""Wald intervals, each parameter on the scale where its estimate is most nearly normal.
+"""Intervals of parameters. Wald's: each parameter on the scale where its estimate is most nearly normal.
 
 Coefficients as they are; standard deviations on the log scale, sd * exp(+-z se / sd); correlations on Fisher's,
 tanh(atanh(r) +- z se / (1 - r^2)); a constant dispersion, a log already, as it is.
@@ -7,13 +7,13 @@ tanh(atanh(r) +- z se / (1 - r^2)); a constant dispersion, a log already, as it 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ranef.errors import DataError, NotAvailableError
+from ranef.errors import DataError
 from ranef.parameters import Parameter, check_name, is_constant
 from ranef.tables import coefficient_errors, component_slice, normal_quantile, wald
 
@@ -23,17 +23,40 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
-def confint(fit: Fit, method: str, parm: str | Sequence[str] | None, level: float) -> pd.DataFrame:
+Method = Literal["wald", "profile", "boot"]
+METHODS = ("wald", "profile", "boot")
+
+
+def confint(
+    fit: Fit, method: str, parm: str | Sequence[str] | None, level: float, n: int, seed: int | None, threads: int
+) -> pd.DataFrame:
     """Intervals of the model's parameters; see `Fit.confint`."""
-    if method in ("profile", "boot"):
-        raise NotAvailableError(f"confint(method={method!r}) comes in a later version; method='wald' is available")
-    if method != "wald":
-        raise DataError(f"method must be 'wald', got {method!r}")
-    half_width = normal_quantile(level)
-    names = list(fit.parameter_names)
+    from ranef.inference import bootstrap, profile
+
+    if method not in METHODS:
+        raise DataError(f"method must be 'wald', 'profile' or 'boot', got {method!r}")
     if not isinstance(parm, str | Sequence | pd.Index | None):
         raise DataError(f"parm must be a parameter name or a list of them, got {parm!r}")
-    wanted = names if parm is None else [parm] if isinstance(parm, str) else list(parm)
+    if method == "profile":
+        return profile.intervals(fit, parm, level)
+    if method == "boot":
+        for name in parameters_asked_for(fit, parm):
+            check_name(name, fit.parameter_names, "parm")
+        replicates = bootstrap.bootstrap(fit, n, None, seed, 1, threads, "simulate", progress=True)
+        return replicates.confint(level, parm=parm)
+    return wald_intervals(fit, parm, level)
+
+
+def parameters_asked_for(fit: Fit, parm: str | Sequence[str] | None) -> list[str]:
+    """The names in `parm`; None: all."""
+    return list(fit.parameter_names) if parm is None else [parm] if isinstance(parm, str) else list(parm)
+
+
+def wald_intervals(fit: Fit, parm: str | Sequence[str] | None, level: float) -> pd.DataFrame:
+    """Each parameter's interval on its own scale."""
+    half_width = normal_quantile(level)
+    names = list(fit.parameter_names)
+    wanted = parameters_asked_for(fit, parm)
     for name in wanted:
         check_name(name, names, "parm")
     chosen = [fit.parameter_info[names.index(name)] for name in wanted]

@@ -37,10 +37,11 @@ def refit(fit: Fit, y: ArrayLike) -> Fit:
         raise DataError(f"refit needs a response of numbers: {error}") from error
     response = checked_response(fit, values)
     began = time.perf_counter()
-    start = None if fit.singular else np.asarray(fit.estimate.values)
+    held = fit.held[fit.outside_count :] if fit.held.any() else None
+    start = None if fit.singular and held is None else np.asarray(fit.estimate.values)
     options = fit.model.specification.control.options()
     with fit.model.computing():
-        result = fit.model.core.refit(response, options, start)
+        result = fit.model.core.refit(response, options, start, held)
     if np.size(result.values) == 0:
         raise ConvergenceError(no_start_message(str(result.reason)))
     timings = {"parse": 0.0, "design": 0.0, "fit": time.perf_counter() - began}

@@ -30,6 +30,7 @@ from ranef.checks import table as checks_table
 from ranef.checks.simulated import SimulatedResiduals
 from ranef.checks.table import Checks
 from ranef.fitstate import FitState
+from ranef.inference import bootstrap as bootstraps
 from ranef.inference import (
     deletions,
     derived,
@@ -42,8 +43,10 @@ from ranef.inference import (
     small_sample,
     wald_tests,
 )
+from ranef.inference import profile as profiles
 from ranef.inference.chosen_vcov import VcovChoice
 from ranef.inference.derived import Method
+from ranef.inference.derived_values import Statistic
 from ranef.inference.sandwich import RobustType
 from ranef.means.averaging import Weighting
 from ranef.means.build import Component, emmeans
@@ -304,22 +307,119 @@ class Fit(FitState):
         return variance_partition.variance_partition(self, method, reference, asked)
 
     def confint(
-        self, method: str = "wald", parm: str | Sequence[str] | None = None, level: float = 0.95
+        self,
+        method: intervals.Method = "wald",
+        parm: str | Sequence[str] | None = None,
+        level: float = 0.95,
+        *,
+        n: int = 1000,
+        seed: int | None = None,
+        threads: int = 1,
     ) -> pd.DataFrame:
         """Confidence intervals of parameters, by name.
 
         Parameters
         ----------
-        method : ``"wald"``
-        parm : parameter name(s) as in `parameters()`; None: all
+        method : ``"wald"``; ``"profile"``, where the likelihood ratio test of a value is not significant; ``"boot"``,
+            percentiles of the parametric bootstrap
+        parm : parameter name(s) as in `parameters()`; None: all that were estimated
         level : probability of the intervals
+        n, seed, threads : replicates, seed and threads of the bootstrap
 
         Returns
         -------
-        DataFrame with columns ``estimate``, ``conf_low``, ``conf_high``. Standard deviations get theirs on the log
-        scale, correlations on Fisher's; a standard deviation of zero has none (NaN).
+        DataFrame with columns ``estimate``, ``conf_low``, ``conf_high``. Wald: standard deviations get theirs on the
+        log scale, correlations on Fisher's; a standard deviation of zero has none (NaN). Profile: an end may be the
+        end of the parameter's range (0 for a standard deviation) or infinite; a REML fit is refitted without REML for
+        it, with a warning.
+
+        Raises
+        ------
+        DataError
+            For an unknown method or parameter, or one without a profile because it was held.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ cover + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> table = fit.confint("profile", parm="sd(Intercept|pond)")
+        >>> bool(table["conf_low"].iloc[0] > 0)
+        True
         """
-        return intervals.confint(self, method, parm, level)
+        return intervals.confint(self, method, parm, level, n, seed, threads)
+
+    def profile(self, parm: str | Sequence[str] | None = None, level: float = 0.99) -> profiles.Profile:
+        """Likelihood profiles of parameters, as lme4's ``profile``.
+
+        Parameters
+        ----------
+        parm : parameter name(s) as in `parameters()`; None: all that were estimated
+        level : the profiles reach the ends of intervals of this probability
+
+        Returns
+        -------
+        Profile, with `to_frame`, `confint` and `plot` (the zeta plot, or densities).
+
+        Warns
+        -----
+        RanefWarning
+            For a REML fit, whose model is refitted without REML for it.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ cover + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> sorted(fit.profile("cover").to_frame().columns[:4])
+        ['loglik', 'parameter', 'value', 'zeta']
+        """
+        return profiles.profile(self, parm, level)
+
+    def bootstrap(
+        self,
+        n: int = 1000,
+        statistic: Statistic | None = None,
+        *,
+        seed: int | None = None,
+        n_jobs: int = 1,
+        threads: int = 1,
+        use_re: bootstraps.UseRe = "simulate",
+        progress: bool = True,
+    ) -> bootstraps.Bootstrap:
+        """Parametric bootstrap: `n` responses simulated from the fit, the model fitted to each.
+
+        Parameters
+        ----------
+        n : replicates
+        statistic : function of a fit that gives a number or a Series of numbers by name; None: all parameters
+        seed : of the random numbers; the replicates are the same for any `threads` and `n_jobs`. None: different every
+            time (`Bootstrap.seed` then tells which)
+        n_jobs : processes, through joblib (extra ``parallel``), whose Dask and Ray backends serve a cluster; -1: one a
+            processor
+        threads : of the compiled core, in each process; they do not hold Python's lock
+        use_re : ``"simulate"`` draws the random effects anew; ``"conditional"`` keeps them at their estimates
+        progress : a bar on standard error, where it is a terminal or a notebook
+
+        Returns
+        -------
+        Bootstrap, with `to_frame`, `summary` (bias, standard error) and `confint` (percentile, basic, normal).
+
+        Raises
+        ------
+        DataError
+            For a fit loaded from a file, which has no data; for fewer than one replicate; if the statistic raises,
+            naming the replicate.
+        ConvergenceError
+            If no replicate has a fit.
+
+        Examples
+        --------
+        >>> import ranef
+        >>> fit = ranef.fit("count ~ cover + (1 | pond)", ranef.demo_data(), family="poisson")
+        >>> shrunken = fit.bootstrap(10, lambda f: f.ranef()["pond"]["Intercept"].abs().max(), seed=1)
+        >>> len(shrunken.to_frame())
+        10
+        """
+        return bootstraps.bootstrap(self, n, statistic, seed, n_jobs, threads, use_re, progress)
 
     def at(self, values: Values) -> Fit:
         """The same model at other parameter values, not refitted: what derived quantities are functions of.
@@ -354,7 +454,7 @@ class Fit(FitState):
 
     def derive(
         self,
-        statistic: derived.Statistic | str | dict[str, str],
+        statistic: Statistic | str | dict[str, str],
         *,
         method: derived.Method = "wald",
         level: float = 0.95,

@@ -93,6 +93,14 @@ Model Model::with_response(Vector response) const {
   return copy;
 }
 
+Model Model::with_leading_effects(std::size_t term, const std::vector<int>& order) const {
+  Model copy(*this);
+  auto design = std::make_shared<Design>(*design_);
+  design->terms[term] = with_effect_order(design->terms[term], order);
+  copy.design_ = std::move(design);
+  return copy;
+}
+
 void Model::set_response(Vector response) {
   response_ = std::move(response);
   constant_ = 0.0;

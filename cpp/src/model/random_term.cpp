@@ -12,6 +12,8 @@ namespace ranef {
 
 namespace {
 
+constexpr double kDependent = 1e-6;
+
 /// The rows of a basis, as many columns wide as the kernel's width says.
 template <int Width>
 using BasisRows = Eigen::Matrix<double, Eigen::Dynamic, Width, Width == 1 ? Eigen::ColMajor : Eigen::RowMajor>;
@@ -40,7 +42,6 @@ Matrix internal_basis(const RowMatrix& basis, BasisFreedom freedom) {
   const Matrix correlation = diagonal * gram * diagonal;
   const Eigen::LLT<Matrix> factor(correlation);
   // Columns that are (nearly) dependent stay as they are: orthogonalising them would only add rounding.
-  constexpr double kDependent = 1e-6;
   if (factor.info() != Eigen::Success || factor.matrixL().toDenseMatrix().diagonal().minCoeff() < kDependent)
     return diagonal;
   return diagonal * factor.matrixU().solve(Matrix::Identity(q, q));
@@ -61,6 +62,42 @@ void transform_rows(RowMatrix& basis, const Matrix& transform) {
 }
 
 }  // namespace
+
+namespace {
+
+/// Lower triangular T with T' G T = I, of a Gram matrix G; a diagonal that scales where columns are nearly dependent.
+Matrix lower_whitening(const Matrix& gram) {
+  const Vector scale = gram.diagonal().cwiseMax(1e-300).cwiseSqrt().cwiseInverse();
+  const Matrix correlation = scale.asDiagonal() * gram * scale.asDiagonal();
+  // G = U U' with U upper triangular, from the Cholesky factor of the reversed matrix.
+  const Eigen::LLT<Matrix> reversed(correlation.reverse());
+  const Matrix upper = reversed.matrixL().toDenseMatrix().reverse();
+  if (reversed.info() != Eigen::Success || upper.diagonal().minCoeff() < kDependent) return scale.asDiagonal();
+  const Matrix lower = upper.transpose();
+  return scale.asDiagonal() *
+         Matrix(lower.triangularView<Eigen::Lower>().solve(Matrix::Identity(gram.rows(), gram.cols())));
+}
+
+}  // namespace
+
+RandomTerm with_effect_order(RandomTerm term, const std::vector<int>& order) {
+  const auto q = static_cast<Index>(order.size());
+  Matrix permutation = Matrix::Zero(q, q);  // b_user = permutation b_reordered
+  for (Index k = 0; k < q; ++k) permutation(order[k], k) = 1.0;
+  if (term.kind == BasisKind::indicator) {
+    std::vector<int> place(order.size());
+    for (Index k = 0; k < q; ++k) place[order[k]] = static_cast<int>(k);
+    for (int& column : term.column) column = place[column];
+    term.to_user = permutation;
+    return term;
+  }
+  const Matrix to_reordered = term.to_user.partialPivLu().solve(permutation);
+  const Matrix gram = term.basis.transpose() * term.basis / static_cast<double>(term.basis.rows());
+  const Matrix whitening = lower_whitening(to_reordered.transpose() * gram * to_reordered);
+  transform_rows(term.basis, to_reordered * whitening);
+  term.to_user = permutation * whitening;
+  return term;
+}
 
 RandomTerm make_random_term(RandomTermInput input, bool keep_basis) {
   RandomTerm term;

@@ -39,12 +39,36 @@ double ProfiledGaussian::value(const Vector& theta) {
   const int last = layout_->pattern().tail_order() - 1;
   const double pivot = system_.cholesky().tail(last, last);
   residual_squares_ = pivot * pivot;
+  if (held_.size() > 0) apply_hold();
   const double log_determinant =
       system_.cholesky().log_determinant(model_->reml() ? columns_ : 0) - system_.log_determinant_precision();
   const double value =
       0.5 * (log_determinant + effective_rows_ * (1.0 + kLog2Pi + std::log(residual_squares_ / effective_rows_))) +
       constant_;
   return std::isfinite(value) ? value : kNoValue;
+}
+
+void ProfiledGaussian::hold(const Vector& combination, double value) {
+  held_ = combination;
+  held_value_ = value;
+}
+
+Matrix ProfiledGaussian::coefficient_factor() const {
+  const int first = layout_->pattern().size() - layout_->pattern().head_size();
+  Matrix factor = Matrix::Zero(columns_, columns_);
+  for (int j = 0; j < columns_; ++j)
+    for (int i = j; i < columns_; ++i) factor(i, j) = system_.cholesky().tail(first + i, first + j);
+  return factor;
+}
+
+void ProfiledGaussian::apply_hold() {
+  const int first = layout_->pattern().size() - layout_->pattern().head_size();
+  const int last = layout_->pattern().tail_order() - 1;
+  const Vector direction = coefficient_factor().triangularView<Eigen::Lower>().solve(held_);
+  double gap = held_value_ - held_.dot(least_squares_);
+  for (int j = 0; j < columns_; ++j) gap -= direction[j] * system_.cholesky().tail(last, first + j);
+  residual_squares_ += gap * gap / direction.squaredNorm();
+  held_shift_ = direction * (gap / direction.squaredNorm());
 }
 
 void ProfiledGaussian::solve() {
@@ -58,6 +82,7 @@ void ProfiledGaussian::solve() {
   }
   const int last = pattern.tail_order() - 1;
   for (int col = 0; col < last; ++col) solution_[pattern.head_size() + col] = system_.cholesky().tail(last, col);
+  if (held_.size() > 0) solution_.tail(columns_) += held_shift_;
   system_.cholesky().solve_upper(solution_.data(), columns_);
 }
 
@@ -103,10 +128,11 @@ TermVectors ProfiledGaussian::residual_products() const {
   return out;
 }
 
-Vector ProfiledGaussian::gradient() {
+Vector ProfiledGaussian::gradient() { return gradient_at(effective_rows_ / residual_squares_); }
+
+Vector ProfiledGaussian::gradient_at(double inverse_variance) {
   solve();
   const TermVectors residual = residual_products();
-  const double scale = effective_rows_ / residual_squares_;
   std::vector<Matrix> direct;
   for (std::size_t t = 0; t < model_->terms().size(); ++t) {
     const Index w = model_->terms()[t].width;
@@ -115,11 +141,11 @@ Vector ProfiledGaussian::gradient() {
     for (std::size_t g = 0; g < start.size(); ++g)
       for (Index i = 0; i < w; ++i)
         for (Index j = 0; j < w; ++j) sum(i, j) += residual[t][static_cast<Index>(g) * w + i] * solution_[start[g] + j];
-    direct.push_back(-scale * sum);
+    direct.push_back(-inverse_variance * sum);
   }
   const int border = model_->reml() ? columns_ : 0;
   system_.invert(border);
-  return system_.theta_gradient(products_, std::move(direct), solution_.data(), nullptr, scale, border);
+  return system_.theta_gradient(products_, std::move(direct), solution_.data(), nullptr, inverse_variance, border);
 }
 
 Matrix ProfiledGaussian::approximate_hessian() {
@@ -134,10 +160,7 @@ Vector ProfiledGaussian::coefficients() {
 }
 
 Matrix ProfiledGaussian::coefficient_covariance() const {
-  const int first = layout_->pattern().size() - layout_->pattern().head_size();
-  Matrix factor = Matrix::Zero(columns_, columns_);
-  for (int j = 0; j < columns_; ++j)
-    for (int i = j; i < columns_; ++i) factor(i, j) = system_.cholesky().tail(first + i, first + j);
+  const Matrix factor = coefficient_factor();
   const Matrix inverse = factor.triangularView<Eigen::Lower>().solve(Matrix::Identity(columns_, columns_));
   return residual_variance() * inverse.transpose() * inverse;
 }

@@ -12,15 +12,19 @@ A statistic g is a function of a fit, and so of its parameters theta; V is their
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ranef.errors import ConvergenceError, DataError, NotAvailableError
+from ranef.errors import ConvergenceError, DataError
+from ranef.inference import constrained
+from ranef.inference.bootstrap import bootstrap
+from ranef.inference.derived_values import Statistic, evaluate
 from ranef.inference.expressions import expression_statistic
+from ranef.inference.profile import maximum
 from ranef.inference.working_scale import WorkingScale
 from ranef.tables import normal_quantile
 
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
     from ranef.result import Fit
 
 Floats = NDArray[np.float64]
-Statistic: TypeAlias = "Callable[[Fit], float | pd.Series]"
 Method = Literal["wald", "profile", "boot"]
 
 METHODS = ("wald", "profile", "boot")
@@ -50,40 +53,14 @@ def derived_interval(
     """Interval of a quantity computed from a fit; see `Fit.derive`."""
     if method not in METHODS:
         raise DataError(f"method must be 'wald', 'profile' or 'boot', got {method!r}")
-    if method != "wald":
-        raise NotAvailableError(f"derive(method={method!r}) comes in a later version; method='wald' is available")
     half_width = normal_quantile(level)
     fit.require_data("derive()")
     function = statistic if callable(statistic) else expression_statistic(fit, statistic)
-    estimate = evaluate(function, fit)
-    return _wald(fit, function, estimate, half_width)
-
-
-def evaluate(statistic: Statistic, fit: Fit) -> pd.Series:
-    """What `statistic` makes of a fit, as a Series of floats.
-
-    Raises
-    ------
-    DataError
-        If the statistic raises, or gives something else than a number or a Series of numbers.
-    """
-    try:
-        found = statistic(fit)
-    except Exception as error:
-        raise DataError(f"the statistic raised {type(error).__name__}: {error}") from error
-    try:
-        if isinstance(found, pd.Series):
-            return found.astype(np.float64)
-        return pd.Series([float(found)], index=[_name(statistic)])
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"the statistic gave {type(found).__name__}; it must give a number, or a Series of numbers by name"
-        ) from error
-
-
-def _name(statistic: Statistic) -> str:
-    name = getattr(statistic, "__name__", "value")
-    return "value" if name == "<lambda>" else name
+    if method == "boot":
+        return _boot(fit, function, level, n, seed)
+    if method == "profile":
+        return _profile(maximum(fit), function, half_width)
+    return _wald(fit, function, evaluate(function, fit), half_width)
 
 
 def _wald(fit: Fit, statistic: Statistic, estimate: pd.Series, half_width: float) -> pd.DataFrame:
@@ -98,6 +75,28 @@ def _wald(fit: Fit, statistic: Statistic, estimate: pd.Series, half_width: float
             "conf_high": estimate + half_width * std_error,
         }
     )
+
+
+def _profile(fit: Fit, statistic: Statistic, half_width: float) -> pd.DataFrame:
+    table = _wald(fit, statistic, evaluate(statistic, fit), half_width)
+    area = constrained.region(fit, half_width)
+    for name in table.index:
+        low, high = constrained.ends(area, _entry(statistic, name), str(name))
+        table.loc[name, ["conf_low", "conf_high"]] = low, high
+    return table
+
+
+def _entry(statistic: Statistic, name: Hashable) -> Callable[[Fit], float]:
+    """One of the statistic's numbers."""
+    return lambda fit: float(evaluate(statistic, fit).loc[name])
+
+
+def _boot(fit: Fit, statistic: Statistic, level: float, n: int, seed: int | None) -> pd.DataFrame:
+    made = bootstrap(fit, n, statistic, seed, n_jobs=1, threads=1, use_re="simulate", progress=False)
+    table = made.confint(level)
+    table.insert(1, "std_error", made.summary()["std_error"])
+    table.index.name = None
+    return table
 
 
 def statistic_gradient(fit: Fit, statistic: Statistic, estimate: pd.Series) -> Floats:

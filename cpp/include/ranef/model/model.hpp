@@ -49,6 +49,10 @@ class Model {
   /// The same model with another response of the same length; everything that does not depend on it is shared.
   Model with_response(Vector response) const;
 
+  /// The same model with the effects of one unstructured term in another order: the covariance's Cholesky factor then
+  /// begins with those effects.
+  Model with_leading_effects(std::size_t term, const std::vector<int>& order) const;
+
   Index rows() const { return response_.size(); }
   bool reml() const { return reml_; }
   bool joint() const { return joint_; }

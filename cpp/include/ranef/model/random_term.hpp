@@ -71,6 +71,10 @@ inline RowValues row_values(const RandomTerm& term, Index row) {
 /// `keep_basis`: leave the user's columns as they are.
 RandomTerm make_random_term(RandomTermInput input, bool keep_basis = false);
 
+/// The same effects with order[k] of the user's in place k. Internal columns are orthogonalised from the last to the
+/// first, so that `to_user` takes lower triangular S to a lower triangular factor of the reordered covariance.
+RandomTerm with_effect_order(RandomTerm term, const std::vector<int>& order);
+
 /// eta[i - begin] += z_i' b for rows begin..end, with b the term's effects (node by node).
 void add_random_effects(const RandomTerm& term, const double* b, Index begin, Index end, double* eta);
 

@@ -36,9 +36,16 @@ class ProfiledGaussian final : public ProfiledObjective {
   Matrix approximate_hessian() override;
   std::string failure() const override { return failure_; }
 
+  /// Holds combination'beta, of the model's orthogonal columns, at `value` from now on (ML): the residual sum of
+  /// squares grows by gap^2 / (c'Cc), gap what is missing at the free solution, C the covariance of beta / sigma^2.
+  void hold(const Vector& combination, double value);
+
   Vector moment_start() const override { return ranef::moment_start(*model_, layout_->pairs(), products_); }
 
   double residual_variance() const override { return residual_squares_ / effective_rows_; }
+  /// The gradient with another residual variance than the best: of log|H| - log|Q| + r2 * inverse_variance, halved.
+  Vector gradient_at(double inverse_variance);
+  ScaledSystem::Information information() const { return system_.approximate_information(); }
   Vector coefficients() override;
   Matrix coefficient_covariance() const override;
   TermVectors effects() const override;
@@ -49,6 +56,10 @@ class ProfiledGaussian final : public ProfiledObjective {
   /// The joint solution: v in H's coordinates, then beta (of the least-squares residual).
   void solve();
   TermVectors residual_products() const;
+  /// Moves the residual sum of squares to where the held combination has its value.
+  void apply_hold();
+  /// The Cholesky factor of X'WX given the random effects.
+  Matrix coefficient_factor() const;
 
   const Model* model_;
   std::shared_ptr<const CrossProductLayout> layout_;
@@ -60,6 +71,9 @@ class ProfiledGaussian final : public ProfiledObjective {
   ScaledSystem system_;
   double residual_squares_ = 0.0;
   Vector solution_;
+  Vector held_;  // combination of coefficients, or empty
+  double held_value_ = 0.0;
+  Vector held_shift_;  // of the forward-solved right-hand side
   std::string failure_;
 };
 
