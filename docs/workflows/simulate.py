@@ -167,12 +167,12 @@ def mathachieve(rng: Generator) -> pd.DataFrame:
 
 
 def marker(rng: Generator) -> pd.DataFrame:
-    """A marker in milk by season and silage on 60 farms: a gamma response whose shape depends on the season."""
+    """A marker in milk by season and silage: a gamma response whose shape depends on the season and the farm."""
     farm, season = _cross(np.arange(60), ["summer", "winter"])
     farm, season = np.repeat(farm, 4), np.repeat(season, 4)
     m1, maize, winter = rng.normal(0, 0.7, farm.size), rng.random(farm.size) < 0.5, season == "winter"
     mean = np.exp(2.2 + rng.normal(0, 0.3, size=60)[farm] + 0.2 * winter + (0.45 - 0.15 * winter) * m1 + 0.2 * maize)
-    shape = np.exp(1.5 - 0.45 * winter)
+    shape = np.exp(1.5 - 0.45 * winter + rng.normal(0, 0.5, size=60)[farm])
     silage = np.where(maize, "maize", "grass")
     columns = {"farmcode": farm + 1, "season": season, "silagetype": silage, "m1": m1}
     return pd.DataFrame(columns).assign(markerout=rng.gamma(shape, mean / shape))
@@ -186,7 +186,7 @@ def contamination(rng: Generator) -> pd.DataFrame:
     mean = np.exp(2.85 - 0.2 * day + 0.3 * rain + 0.25 * stubble + 0.25 * manure + rng.normal(0, 0.45, size=35)[farm])
     count = rng.poisson(mean * rng.gamma(1.6, 1 / 1.6, size=700))
     columns = {"farmcode": farm + 1, "doyc": day, "rain": rain, "stubbleheight": stubble, "springfym": manure}
-    return pd.DataFrame(columns).assign(contamination=count)
+    return pd.DataFrame(columns).assign(overseed=rng.integers(0, 2, size=35)[farm], contamination=count)
 
 
 def cbb(rng: Generator) -> pd.DataFrame:

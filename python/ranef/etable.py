@@ -161,7 +161,7 @@ def _facts(fit: Fit) -> Entries:
     made: Entries = {
         "response": Cell(fit.design.response.name),
         "family": Cell(f"{fit.family.name} ({fit.family.link})"),
-        "estimated by": Cell("REML" if fit.reml else "ML"),
+        "estimated by": Cell(("REML" if fit.reml else "ML") + (" (PQL)" if fit.model.has_joint_mode else "")),
         "observations": Cell(fit.nobs),
     }
     made |= {f"levels of {term.group}": Cell(len(term.labels)) for term in fit.design.terms}

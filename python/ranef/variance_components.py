@@ -128,8 +128,9 @@ def dispersion_predictor(fit: Fit) -> Floats:
 def fixed_variance(fit: Fit, weights: Floats) -> float:
     """Sample variance (n - 1) of X beta of the conditional model, the offset left out."""
     place = fit.predictor_place("cond")
-    eta = fit.design.predictors[place].fixed.matrix @ fit.estimate.beta[place]
-    centred = eta - np.average(eta, weights=weights)
+    matrix = fit.design.predictors[place].fixed.matrix
+    # Columns are centred one by one, so that an intercept's variance is zero and not rounding.
+    centred = (matrix - np.average(matrix, axis=0, weights=weights)) @ fit.estimate.beta[place]
     return float(weights @ centred**2 / (weights.sum() - 1.0))
 
 

@@ -146,7 +146,7 @@ def _draw_data(ax: Axes, fit: Fit, variable: Variable, codes: NDArray[np.int32],
     for level in groups:
         rows = codes == level if few else np.ones(codes.size, dtype=np.bool_)
         look: dict[str, Any] = (
-            {"color": style.color(level), "alpha": 0.55} if few else {"color": style.MUTED, "alpha": 0.35}
+            {"color": style.color(level), "alpha": 0.55} if few else {"color": style.MUTED, "alpha": 0.2}
         )
         ax.plot(across[rows], height[rows], style.marker(level) if few else "o", markersize=4.0, zorder=1.5, **look)
 
