@@ -67,6 +67,13 @@ def test_a_covariate_is_an_axis_with_lines_and_bands(counts):
     assert len(ax.collections) >= 2
 
 
+def test_a_factor_whose_levels_are_numbers_is_drawn_as_a_factor():
+    data = two_way()
+    data["dose"] = data["a"].map({"low": 1, "mid": 2, "high": 10}).astype("category")
+    ax = ranef.fit("n ~ dose + (1 | g)", data, family="poisson").emmeans("~ dose").plot()
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["1", "2", "10"]
+
+
 def test_trends_and_one_mean_are_drawn_too(counts):
     assert counts.emtrends("~ a", "x").plot().get_ylabel().startswith("x trend")
     assert counts.emmeans("~ 1").plot(horizontal=True).get_xlabel().startswith("marginal mean")

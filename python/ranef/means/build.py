@@ -101,7 +101,8 @@ def emmeans(fit: Fit, request: Request) -> MarginalMeans:
         level=request.level,
         sigma=sigma if points.linear else 0.0,
     )
-    return averaged_means(points, weights, labels, specs.by, view, Facts("means", estimate, None, regrid_notes))
+    facts = Facts("means", estimate, None, regrid_notes, covariate_names(kept))
+    return averaged_means(points, weights, labels, specs.by, view, facts)
 
 
 def components_of(fit: Fit, component: str) -> tuple[str, ...]:
@@ -129,6 +130,11 @@ def split_variables(grid: ReferenceGrid, specs: Specs) -> tuple[list[GridVariabl
 def label_columns(frame: pd.DataFrame, specs: Specs) -> pd.DataFrame:
     """Labels in the order of the specification."""
     return frame[[*specs.over, *specs.by]]
+
+
+def covariate_names(variables: Sequence[GridVariable]) -> tuple[str, ...]:
+    """The axes that are no factors."""
+    return tuple(v.name for v in variables if not v.is_factor)
 
 
 def points_at(fit: Fit, request: Request, rows: GridRows) -> Points:

@@ -33,7 +33,7 @@ def plot_means(means: MarginalMeans, ax: Axes | None, letters: bool, adjust: str
     letter_texts = shown.cld(adjust).letters if letters else None
     horizontal = horizontal or means.facts.kind == "contrasts"
     first, series = _axis_and_series(labels)
-    numeric = means.facts.kind != "contrasts" and _is_covariate(means.labels[first]) if first else False
+    numeric = first in means.facts.covariates
     places, ticks = _positions(labels[first] if first else None, numeric)
     keys = _series_keys(labels, series)
     distinct = list(dict.fromkeys(keys))
@@ -61,10 +61,6 @@ def _axis_and_series(labels: pd.DataFrame) -> tuple[str | None, list[str]]:
     """The label along the axis, and those that make the series."""
     names = list(labels.columns)
     return (names[0], names[1:]) if names else (None, [])
-
-
-def _is_covariate(values: pd.Series) -> bool:
-    return all(isinstance(v, (int, float, np.number)) and not isinstance(v, (bool, np.bool_)) for v in values)
 
 
 def _positions(values: pd.Series | None, numeric: bool) -> tuple[Floats, list[str]]:

@@ -67,9 +67,8 @@ def emtrends(fit: Fit, request: TrendRequest) -> MarginalMeans:
     weights = averaging_weights(fit, grid, kept, rest, asked.weights)
     labels = build.label_columns(grid_frame(kept), specs)
     title = re.sub(r"\W+", "_", request.var).strip("_")
-    facts = Facts(
-        "trends", f"{title}_trend", None, build.averaging_notes(fit, grid, specs, [v for v in rest if v.name != name])
-    )
+    notes = build.averaging_notes(fit, grid, specs, [v for v in rest if v.name != name])
+    facts = Facts("trends", f"{title}_trend", None, notes, build.covariate_names(kept))
     parts = []
     for degree in range(1, request.max_degree + 1):
         points = _derivative(fit, asked, grid, frame, name, expression, degree)

@@ -45,12 +45,14 @@ class Facts:
     estimate : name of the column of estimates on the functions' own scale
     means : for all pairwise comparisons, between how many means; else None
     notes : lines below the table that are true however it is shown
+    covariates : the labels that are values of a covariate, and not levels of a factor
     """
 
     kind: str
     estimate: str
     means: int | None = None
     notes: tuple[str, ...] = ()
+    covariates: tuple[str, ...] = ()
 
 
 def allowed_adjustment(facts: Facts, adjust: str) -> str:
