@@ -141,3 +141,12 @@ def test_two_variances_of_a_model_that_is_not_linear_have_no_mixture():
     small = ranef.fit("count ~ cover", data, family="poisson")
     large = ranef.fit("count ~ cover + (1 | pond) + (1 | block)", data, family="poisson")
     assert np.isnan(ranef.anova(small, large).to_frame()["p_value_boundary"].iloc[1])
+
+
+def test_fits_by_laplace_and_by_pql_are_not_compared():
+    small, large = (
+        ranef.fit(f"count ~ {x} + (1 | pond)", ranef.demo_data(), family="poisson", method=method)
+        for x, method in (("1", "pql"), ("cover", "laplace"))
+    )
+    with pytest.raises(ranef.DataError, match="method='pql'"):
+        ranef.anova(small, large)

@@ -140,6 +140,11 @@ def check_same_data(fits: tuple[Fit, ...]) -> None:
             )
         if fit.design.n_rows and first.design.n_rows:
             _check_rows(first, fit, place)
+    if {fit.method for fit in fits if fit.design.terms} == {"laplace", "pql"}:
+        raise DataError(
+            "fits by method='laplace' and method='pql' approximate the likelihood differently and cannot be compared; "
+            "update(method='laplace') the others"
+        )
 
 
 def _check_rows(first: Fit, fit: Fit, place: int) -> None:
