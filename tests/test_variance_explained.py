@@ -279,3 +279,14 @@ def test_a_part_without_variance_prints_as_zero_and_not_as_what_rounding_leaves(
     printed = str(fit.variance_partition())
     assert "e-" not in printed
     assert next(line.split() for line in printed.splitlines() if line.startswith("fixed"))[1:4] == ["0", "0.00", "0.0%"]
+
+
+@pytest.mark.parametrize("method", ["profile", "boot"])
+def test_interval_of_icc_is_that_of_its_formula(method):
+    fit = ranef.fit("Reaction ~ Days + (1 | Subject)", CASE.data)
+    formula = "sd(Intercept|Subject)^2 / (sd(Intercept|Subject)^2 + sigma^2)"
+    ends = ["conf_low", "conf_high"]
+    expected = fit.derive(formula, method=method, n=100, seed=4)[ends].to_numpy()[0]
+    found = fit.icc(interval=method, n=100, seed=4).to_frame().loc["adjusted", ends].to_numpy(float)
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert expected[0] < fit.icc().adjusted < expected[1]

@@ -22,7 +22,7 @@ ranef_add_families("${CMAKE_CURRENT_LIST_DIR}/..")
 
 # Nothing here reads errno; without it the compiler may share and drop calls of exp and log. Nor does anything trap on
 # floating-point exceptions; without them it may compute both sides of a condition, which lets the links take several
-# rows at a time. Families, whose conditions choose between costly forms, are better off with branches.
+# rows at a time.
 if(NOT MSVC)
   set_source_files_properties(${RANEF_FAMILY_SOURCES} PROPERTIES COMPILE_OPTIONS "-fno-math-errno")
   set_source_files_properties("${CMAKE_CURRENT_LIST_DIR}/../src/link/link.cpp"
