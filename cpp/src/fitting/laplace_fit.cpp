@@ -22,8 +22,9 @@ Index total_columns(const Model& model) {
 }
 
 /// Newton steps with the exact curvature until it certifies the optimum. Moves `free` along.
-Certificate polish(RestrictedObjective& objective, Vector& free, const Vector& units, bool may_move, int& evaluations) {
-  Certificate certificate = certify(objective, free, units, Differences::forward);
+Certificate polish(RestrictedObjective& objective, Vector& free, const Vector& units, Differences differences,
+                   bool may_move, int& evaluations) {
+  Certificate certificate = certify(objective, free, units, differences);
   evaluations += static_cast<int>(free.size());
   for (int step = 0;
        may_move && step < kMaxPolish && certificate.ok && certificate.positive && certificate.gain > kCertifiedGain;
@@ -32,7 +33,7 @@ Certificate polish(RestrictedObjective& objective, Vector& free, const Vector& u
     const Vector trial = free - certificate.covariance * objective.gradient();
     if (!(objective.precise_value(trial) < before)) break;
     free = trial;
-    certificate = certify(objective, free, units, Differences::forward);
+    certificate = certify(objective, free, units, differences);
     evaluations += 2 + static_cast<int>(free.size());
   }
   return certificate;
@@ -112,8 +113,11 @@ FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& re
   RestrictedObjective restricted(objective, found.space);
   const Vector units = natural_units(model, map, ordinary_scale(fixed_start, 0));
   Vector free = found.optimizer.point;
+  // Where a variance is zero the objective is even in the standard deviation: one-sided differences would take its bend
+  // for a curvature that it shares with the coefficients.
+  const Differences differences = found.at_zero.empty() ? Differences::forward : Differences::central;
   const Certificate certificate = polish(restricted, free, found.space.directions.transpose().cwiseAbs() * units,
-                                         out.termination != Termination::max_iterations, out.evaluations);
+                                         differences, out.termination != Termination::max_iterations, out.evaluations);
   const bool certified = certificate.ok && certificate.positive;
   if (certified && certificate.gain <= kCertifiedGain && out.termination == Termination::stalled)
     out.termination = Termination::converged;
