@@ -58,7 +58,9 @@ def zero_row(fit: Fit) -> CheckRow | None:
     many = found.observed > found.expected
     advice = ""
     if verdict != "ok":
-        advice = "nbinom2 first, then ziformula or a hurdle" if many else "leave zero inflation out"
+        inflation = "ziformula, or a hurdle (a truncated family with ziformula)"
+        richer = inflation if "nbinom" in fit.family.name else f"nbinom2 first, then {inflation}"
+        advice = richer if many else "leave zero inflation out"
     return CheckRow(
         "zero inflation",
         "zeros, observed / expected",

@@ -111,7 +111,7 @@ def laplace_row(fit: Fit, seed: int) -> CheckRow | None:
     try:
         error = laplace_error(fit, None, seed)
     except NotAvailableError as reason:
-        return CheckRow("Laplace error", "not computed", "", None, "ok", str(reason))
+        return CheckRow("Laplace error", "not computed", "", None, "unknown", str(reason))
     if error.exact:
         return CheckRow("Laplace error", "log-likelihood error", 0.0, None, "ok", "the likelihood is exact")
     loglik = f"the log-likelihood is off by {error.loglik_error:.2g} (+- {error.loglik_mc_error:.1g})"

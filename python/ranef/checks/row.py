@@ -8,7 +8,7 @@ from typing import Literal
 from ranef.checks.result import SIGNIFICANT
 from ranef.textgrid import p_value_texts
 
-Verdict = Literal["ok", "attention", "problem"]
+Verdict = Literal["ok", "attention", "problem", "unknown"]
 
 # P-values below it, together with an effect that matters, are a problem.
 STRONG = 0.001
@@ -22,7 +22,7 @@ class CheckRow:
     ----------
     check : what is checked; quantity : what was computed
     value : the quantity; p_value : of its test, None where there is none
-    verdict : ``"ok"``, ``"attention"``, ``"problem"``
+    verdict : ``"ok"``, ``"attention"``, ``"problem"``, or ``"unknown"`` where it could not be computed
     meaning : in words; advice : what to do, empty where nothing need be done
     resolution : smallest p-value but zero that could have been found; 0 where there is no such limit
     """
