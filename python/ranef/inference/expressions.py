@@ -107,7 +107,7 @@ def _check(node: ast.AST, text: str, names: list[str]) -> None:
             close = difflib.get_close_matches(piece, [*names, *_FUNCTIONS], n=1, cutoff=0.4)
             hint = f"did you mean {close[0]!r}? " if close else ""
             raise DataError(
-                f"{text!r}: {piece!r} is neither a parameter nor arithmetic; {hint}It may use {', '.join(names)}, "
+                f"{text!r}: {piece!r} is neither a parameter nor arithmetic; {hint}it may use {', '.join(names)}, "
                 f"numbers, + - * / ^ and {', '.join(_FUNCTIONS)}"
             )
 
