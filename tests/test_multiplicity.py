@@ -185,3 +185,8 @@ def test_letters_start_at_the_first_mean_of_the_order():
     different = np.array([[0, 1, 1], [1, 0, 0], [1, 0, 0]], dtype=bool)
     assert compact_letters(different, [1, 2, 0]) == ["b", "a", "a"]
     assert compact_letters(different, [0, 1, 2], "xyz") == ["x", "y", "y"]
+
+
+@pytest.mark.parametrize("df", [5.0, np.inf])
+def test_no_range_exceeds_infinity(df):
+    assert range_tail(np.inf, 3, df) == 0.0

@@ -35,7 +35,7 @@ def range_tail(q: float, means: float, df: float) -> float:
     >>> round(range_tail(3.633, 3, 15), 3)
     0.053
     """
-    if q <= 0 or means <= 1:
+    if q <= 0 or means <= 1 or q == np.inf:
         return 1.0 if q <= 0 else 0.0
     if not np.isfinite(df):
         return float(_normal_tail(np.array([q]), means)[0])
