@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ranef.errors import DataError
 from ranef.inference.gaussian_system import gaussian_system
-from ranef.inference.satterthwaite import inverse_information
+from ranef.inference.satterthwaite import inverse_information, variance_df
 from ranef.inference.small_sample import FTest, SmallSample, f_p_value
 from ranef.inference.variance_information import directions, variance_information
 
@@ -47,12 +47,7 @@ class KenwardRoger(SmallSample):
 
     def df(self, contrasts: Floats) -> Floats:
         """Kenward-Roger's degrees of freedom of single contrasts, (m,)."""
-        rows = np.asarray(contrasts, dtype=np.float64)
-        variance = np.einsum("ka,ab,kb->k", rows, self.given, rows)
-        slope = np.einsum("ka,iab,kb->ki", rows, self.slopes, rows)
-        spread = np.einsum("ki,ij,kj->k", slope, self.parameter_vcov, slope)
-        with np.errstate(divide="ignore"):
-            return np.asarray(np.where(spread > 0, 2.0 * variance**2 / np.where(spread > 0, spread, 1.0), np.inf))
+        return variance_df(contrasts, self.given, self.slopes, self.parameter_vcov)
 
     def f_test(self, contrast: Floats, value: Floats | None = None) -> FTest:
         """Kenward and Roger's scaled F test."""

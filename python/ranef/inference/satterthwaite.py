@@ -46,12 +46,7 @@ class Satterthwaite(SmallSample):
 
     def df(self, contrasts: Floats) -> Floats:
         """Satterthwaite's degrees of freedom, (m,)."""
-        rows = np.asarray(contrasts, dtype=np.float64)
-        variance = np.einsum("ka,ab,kb->k", rows, self.vcov, rows)
-        gradient = np.einsum("ka,iab,kb->ki", rows, self.gradients, rows)
-        spread = np.einsum("ki,ij,kj->k", gradient, self.parameter_vcov, gradient)
-        with np.errstate(divide="ignore"):
-            return np.asarray(np.where(spread > 0, 2.0 * variance**2 / np.where(spread > 0, spread, 1.0), np.inf))
+        return variance_df(contrasts, self.vcov, self.gradients, self.parameter_vcov)
 
     def f_test(self, contrast: Floats, value: Floats | None = None) -> FTest:
         """Fai and Cornelius' F test."""
@@ -59,6 +54,22 @@ class Satterthwaite(SmallSample):
         rank = rows.shape[0]
         df = pooled_df(self.df(rows))
         return FTest(total / rank, rank, df, f_p_value(total / rank, rank, df))
+
+
+def variance_df(contrasts: Floats, vcov: Floats, gradients: Floats, parameter_vcov: Floats) -> Floats:
+    """Degrees of freedom 2 E(v)^2 / Var(v) of the estimated variances v = l'Cl, (m,); infinite where v is certain.
+
+    Parameters
+    ----------
+    contrasts : (m, p), rows l
+    vcov, gradients : C (p, p), and its derivatives in the variance parameters (k, p, p)
+    parameter_vcov : (k, k): covariance of the variance parameters
+    """
+    rows = np.asarray(contrasts, dtype=np.float64)
+    variance = np.einsum("ka,ab,kb->k", rows, vcov, rows)
+    gradient = np.einsum("ka,iab,kb->ki", rows, gradients, rows)
+    spread = np.einsum("ki,ij,kj->k", gradient, parameter_vcov, gradient)
+    return np.asarray(np.where(spread > 0, 2.0 * variance**2 / np.where(spread > 0, spread, 1.0), np.inf))
 
 
 def pooled_df(df: Floats) -> float:
