@@ -4,8 +4,10 @@
 
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <string>
 
+#include "ranef/optimize/difference_hessian.hpp"
 #include "ranef/optimize/free_coordinates.hpp"
 #include "support/near_matrix.hpp"
 
@@ -15,7 +17,7 @@ using namespace ranef;
 using namespace ranef::test;
 
 /// A function given by closures; infinite where `allowed` says no.
-struct Function final : Objective {
+struct Function : Objective {
   Index dimension = 0;
   std::function<double(const Vector&)> f;
   std::function<Vector(const Vector&)> df;
@@ -113,6 +115,86 @@ void test_minima() {
   });
 }
 
+/// The quartic valley sum of (x_i^2 - 1)^2 / 4 with an information matrix that
+/// vanishes at zero, as that of a variance does.
+Function even_wells(Index size) {
+  Function out;
+  out.dimension = size;
+  out.f = [](const Vector& x) { return 0.25 * (x.array().square() - 1.0).square().sum(); };
+  out.df = [](const Vector& x) -> Vector { return x.array() * (x.array().square() - 1.0); };
+  return out;
+}
+
+void test_hard_minima() {
+  run("a search that creeps is given the exact Hessian", [] {
+    // The approximation is far too large: without the exact Hessian each step gains next to nothing.
+    Function f = rosenbrock(10);
+    f.approximation = 1e4 * Matrix::Identity(20, 20);
+    const OptimizerReport report = minimise(f, Vector::Zero(20), {});
+    check(report.termination == Termination::converged, describe(report.termination));
+    check(report.value < 1e-4 && report.iterations < 150, std::to_string(report.iterations) + " iterations");
+  });
+  run("a curvature of the wrong sign leads away from a saddle", [] {
+    Function f = even_wells(3);
+    f.approximation = 1e3 * Matrix::Identity(3, 3);
+    const OptimizerReport report = minimise(f, Vector::Constant(3, 0.1), {});
+    check(report.termination == Termination::converged, describe(report.termination));
+    check(report.value < 1e-6 && report.iterations < 60, std::to_string(report.iterations) + " iterations");
+  });
+  run("an expected Hessian that promises what it does not keep is corrected", [] {
+    struct Expected final : Function {
+      explicit Expected(const Function& f) : Function(f) {}
+      bool hessian_is_expected() const override { return true; }
+    };
+    Quadratic q(8);
+    Expected f(q.function);
+    f.approximation = 1e-3 * Matrix::Identity(8, 8);
+    const OptimizerReport report = minimise(f, q.centre + Vector::Constant(8, 30.0), {});
+    check(report.termination == Termination::converged, describe(report.termination));
+    check(report.value < 1e-6 && report.iterations < 60, std::to_string(report.iterations) + " iterations");
+  });
+}
+
+void test_bounds() {
+  const double free = std::numeric_limits<double>::infinity();
+  run("a minimum at an end of a range is found there, exactly", [&] {
+    // Coupled coordinates: where the second is held at zero the first moves to where it is best beside that.
+    Function f;
+    f.dimension = 2;
+    const Matrix a = (Matrix(2, 2) << 2.0, 1.5, 1.5, 2.0).finished();
+    const Vector b = (Vector(2) << 1.0, -3.0).finished();
+    f.approximation = Matrix::Identity(2, 2);
+    f.f = [&](const Vector& x) { return 0.5 * x.dot(a * x) - b.dot(x); };
+    f.df = [&](const Vector& x) -> Vector { return a * x - b; };
+    f.allowed = [](const Vector& x) { return x[1] >= 0.0; };
+    const Bounds bounds{(Vector(2) << -free, 0.0).finished(), Vector::Constant(2, free)};
+    for (const double start : {0.0, 3.0}) {
+      const OptimizerReport report = minimise(f, Vector::Constant(2, start), {}, {}, bounds);
+      check(report.termination == Termination::converged, describe(report.termination));
+      check(report.point[1] == 0.0, "at the end");
+      check_near(report.point[0], 0.5, 1e-6, 1e-6, "the free coordinate");
+    }
+  });
+  run("a coordinate at an end is let go when the objective falls towards the inside", [&] {
+    // Uncorrected steps from the corner would leave the box; the minimum is inside.
+    Function f;
+    f.dimension = 3;
+    Matrix a = Matrix::Constant(3, 3, -0.45);
+    a.diagonal().setConstant(1.0);
+    const Vector centre = (Vector(3) << 0.2, 0.5, 0.9).finished();
+    f.approximation = a + 0.5 * Matrix::Ones(3, 3);
+    f.f = [&](const Vector& x) { return 0.5 * (x - centre).dot(a * (x - centre)); };
+    f.df = [&](const Vector& x) -> Vector { return a * (x - centre); };
+    f.allowed = [](const Vector& x) { return x.minCoeff() >= 0.0 && x.maxCoeff() <= 1.0; };
+    const Bounds bounds{Vector::Zero(3), Vector::Ones(3)};
+    for (const Vector& start : {Vector(Vector::Zero(3)), Vector(Vector::Unit(3, 0)), Vector(Vector::Unit(3, 2))}) {
+      const OptimizerReport report = minimise(f, start, {}, {}, bounds);
+      check(report.termination == Termination::converged, describe(report.termination));
+      check_near_matrix(report.point, centre, 1e-3, "minimum");
+    }
+  });
+}
+
 void test_terminations() {
   run("no start", [] {
     Quadratic q(3);
@@ -195,6 +277,12 @@ void test_difference_hessian() {
       check(found.ok, "found");
       check_near_matrix(found.hessian, q.a, 1e-9, "of a quadratic");
     }
+    // A scale that is far too long for the objective's bend is shortened.
+    Function wells = even_wells(2);
+    const Vector place = Vector::Constant(2, 0.1);
+    const Matrix found =
+        difference_hessian(wells, place, wells.df(place), Vector::Constant(2, 300.0), Differences::forward).hessian;
+    check_near_matrix(found, Matrix((3.0 * 0.01 - 1.0) * Matrix::Identity(2, 2)), 5e-2, "near a short bend");
     q.function.allowed = [&](const Vector& x) { return x[2] <= 1.0; };
     check(!difference_hessian(q.function, at, gradient, Vector::Ones(4), Differences::forward).ok, "outside");
   });
@@ -224,6 +312,8 @@ void test_restriction() {
 
 int main() {
   test_minima();
+  test_hard_minima();
+  test_bounds();
   test_terminations();
   test_difference_hessian();
   test_restriction();

@@ -5,7 +5,7 @@
 
 #include "ranef/model/parameters.hpp"
 #include "ranef/optimize/free_coordinates.hpp"
-#include "ranef/optimize/quasi_newton.hpp"
+#include "ranef/optimize/difference_hessian.hpp"
 
 namespace ranef {
 

@@ -46,6 +46,25 @@ NullDirections null_directions(const Model& model, const Vector& point, Index th
   return out;
 }
 
+/// The structures' ends, for those coordinates of the space that are single parameters.
+Bounds free_bounds(const Model& model, Index theta_first, const AffineSpace& space) {
+  Bounds out;
+  Index first = theta_first;
+  for (const RandomTerm& term : model.terms()) {
+    const Bounds own = term.covariance->bounds();
+    for (Index p = 0; p < own.lower.size(); ++p) {
+      const Index i = first + p;
+      Index j = 0;
+      if (space.directions.cols() == 0 || space.directions.row(i).maxCoeff(&j) != 1.0) continue;
+      if (out.empty()) out = Bounds::wide(space.directions.cols());
+      out.lower[j] = own.lower[p] - space.base[i];
+      out.upper[j] = own.upper[p] - space.base[i];
+    }
+    first += term.covariance->parameter_count();
+  }
+  return out;
+}
+
 /// A direction within the group along which the variance wants to grow, scaled to a restart; empty if there is none.
 Vector way_out(Objective& objective, const Vector& point, const std::vector<Index>& group, double unit) {
   const auto size = static_cast<Index>(group.size());
@@ -74,7 +93,8 @@ BoundaryReport minimise_with_boundary(Objective& objective, const Model& model, 
   int evaluations = 0, iterations = 0;
   for (int attempt = 0; attempt <= kMaxRestarts; ++attempt) {
     RestrictedObjective restricted(objective, space);
-    OptimizerReport report = minimise(restricted, space.coordinates(from), options, progress);
+    OptimizerReport report =
+        minimise(restricted, space.coordinates(from), options, progress, free_bounds(model, theta_first, space));
     evaluations += report.evaluations;
     iterations += report.iterations;
     if (attempt == 0 || report.value < best.optimizer.value) best = {report, space, space.point(report.point), {}};
@@ -99,7 +119,8 @@ BoundaryReport minimise_with_boundary(Objective& objective, const Model& model, 
     AffineSpace at_point = space.without(held);
     for (const Index u : zero.undetermined) at_point.base[u] = zero.point[u];
     RestrictedObjective final_objective(objective, at_point);
-    OptimizerReport final_report = minimise(final_objective, at_point.coordinates(zero.point), options, progress);
+    OptimizerReport final_report = minimise(final_objective, at_point.coordinates(zero.point), options, progress,
+                                            free_bounds(model, theta_first, at_point));
     evaluations += final_report.evaluations;
     iterations += final_report.iterations;
     if (final_report.termination != Termination::no_start)

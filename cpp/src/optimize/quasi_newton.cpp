@@ -1,107 +1,206 @@
 #include "ranef/optimize/quasi_newton.hpp"
 
-#include <Eigen/Cholesky>
+#include <Eigen/Eigenvalues>
 #include <cmath>
-#include <deque>
-#include <vector>
+
+#include "line_search.hpp"
+#include "ranef/optimize/corrections.hpp"
+#include "ranef/optimize/difference_hessian.hpp"
 
 namespace ranef {
 
 namespace {
 
-constexpr double kArmijo = 1e-4;
-constexpr double kCurvature = 0.9;
-constexpr int kMaxTrials = 30;
-constexpr std::size_t kMemory = 12;
 constexpr double kHiddenGain = 1e3;
 constexpr int kMaxHiddenGains = 3;
-/// Steps that promised more than this are too long for their gradients' change to improve on an expected Hessian.
+/// Steps that promised more than this are too long for their gradients' change to improve on an expected Hessian ...
 constexpr double kLocalGain = 0.1;
-/// Steps are expressed in standard errors; a Difference of this many is small against the curvature's own change.
-constexpr double kDifferenceStep = 1e-3;
-/// Value differences below this share of the value are rounding.
-constexpr double kRounding = 1e-13;
+/// ... as long as they keep this share of their promise. (Every step that teaches nothing then lowers the objective by
+/// no less than the product of the two: there are only so many.)
+constexpr double kKept = 0.5;
 /// A value that comes out higher by more than this when asked for again lies at the edge of the objective's domain.
 constexpr double kReproducible = 1e-3;
+/// Iterations that the approximation is given, beside one a parameter, and those that an exact Hessian serves.
+constexpr int kPatience = 25, kRenewal = 10;
+/// Curvatures of an exact Hessian in shares of the approximation's below which it is flat.
+constexpr double kFlat = 1e-8;
 
-struct Step {
-  bool ok = false;
-  double value = 0.0;
-  Vector point, gradient;
-};
+using Mask = Eigen::Array<bool, Eigen::Dynamic, 1>;
 
-/// Bisection between the longest step known to be too short and the shortest known to be too long.
-Step line_search(Objective& objective, const Vector& point, double value, const Vector& gradient,
-                 const Vector& direction, int& evaluations) {
-  const double slope = gradient.dot(direction);
-  const double rounding = kRounding * (1.0 + std::abs(value)), start_noise = objective.noise();
-  double shortest = 0.0, longest = std::numeric_limits<double>::infinity(), length = 1.0;
-  Step best;
-  for (int trial = 0; trial < kMaxTrials; ++trial) {
-    const Vector candidate = point + length * direction;
-    const double at = objective.value(candidate);
-    ++evaluations;
-    const double noise = rounding + start_noise + objective.noise();
-    bool too_long = !std::isfinite(at) || at > value + kArmijo * length * slope + noise;
-    if (!too_long && at > value - noise) {
-      // Values this close say nothing: the slope decides (the approximate Wolfe condition, Hager and Zhang 2005).
-      best = {true, at, candidate, objective.gradient()};
-      if (best.gradient.dot(direction) <= (2.0 * kArmijo - 1.0) * slope) return best;
-      too_long = true;
-    }
-    if (too_long) {
-      longest = length;
-      // The minimum of the parabola through the two values and the slope, kept away from the ends.
-      const double parabola = std::isfinite(at) && shortest == 0.0
-                                  ? -0.5 * slope * length * length / (at - value - slope * length)
-                                  : 0.5 * (shortest + longest);
-      length =
-          std::min(std::max(parabola, shortest + 0.1 * (longest - shortest)), shortest + 0.6 * (longest - shortest));
-      if (!std::isfinite(length)) return best;
-      continue;
-    }
-    best = {true, at, candidate, objective.gradient()};
-    if (best.gradient.dot(direction) >= kCurvature * slope) return best;
-    shortest = length;
-    length = std::isfinite(longest) ? 0.5 * (shortest + longest) : 2.0 * length;
+/// The matrix with the rows and columns of masked coordinates replaced by the identity's.
+Matrix without(Matrix matrix, const Mask& masked) {
+  for (Index i = 0; i < masked.size(); ++i) {
+    if (!masked[i]) continue;
+    matrix.row(i).setZero();
+    matrix.col(i).setZero();
+    matrix(i, i) = 1.0;
   }
-  return best;
+  return matrix;
 }
 
-/// The last pairs of steps and gradient changes: BFGS corrections to whatever inverse Hessian they are applied to.
-class Corrections {
+class QuasiNewton {
  public:
-  /// A pair whose curvature differs from the approximation's by more than this factor belongs to another region.
-  static constexpr double kComparable = 1e6;
+  QuasiNewton(Objective& objective, const OptimizerOptions& options, const Progress& progress, const Bounds& bounds)
+      : objective_(objective),
+        options_(options),
+        progress_(progress),
+        bounds_(bounds),
+        corrections_(objective.size()) {}
 
-  void add(const Vector& step, const Vector& change, const Matrix& approximation) {
-    const double product = step.dot(change), expected = step.dot(approximation * step);
-    if (!(product > expected / kComparable && product < expected * kComparable)) return;
-    pairs_.push_back({step, change, 1.0 / product});
-    if (pairs_.size() > kMemory) pairs_.pop_front();
-  }
-  void clear() { pairs_.clear(); }
-  bool empty() const { return pairs_.empty(); }
-
-  /// The corrected inverse Hessian times g (the two-loop recursion, Nocedal and Wright 2006, algorithm 7.4).
-  Vector apply(const Eigen::LLT<Matrix>& hessian, Vector g) const {
-    std::vector<double> alpha(pairs_.size());
-    for (std::size_t i = pairs_.size(); i-- > 0;) {
-      alpha[i] = pairs_[i].weight * pairs_[i].step.dot(g);
-      g -= alpha[i] * pairs_[i].change;
-    }
-    g = hessian.solve(g);
-    for (std::size_t i = 0; i < pairs_.size(); ++i)
-      g += (alpha[i] - pairs_[i].weight * pairs_[i].change.dot(g)) * pairs_[i].step;
-    return g;
+  OptimizerReport run(const Vector& start) {
+    report_.point = bounds_.clamp(start);
+    report_.value = objective_.value(report_.point);
+    report_.evaluations = 1;
+    if (!std::isfinite(report_.value)) return report_;
+    report_.gradient = objective_.gradient();
+    if (!bounds_.empty()) held_ = Mask::Constant(start.size(), false);
+    report_.termination = Termination::max_iterations;
+    for (; report_.iterations < options_.max_iterations; ++report_.iterations)
+      if (ends()) break;
+    return report_;
   }
 
  private:
-  struct Pair {
-    Vector step, change;
-    double weight;
-  };
-  std::deque<Pair> pairs_;
+  /// One iteration. True, with the termination set, if it is the last.
+  bool ends() {
+    if (progress_) progress_(report_.iterations, report_.value, report_.gradient.norm());
+    Vector direction = descent();
+    report_.expected_gain = -0.5 * report_.gradient.dot(direction);
+    if (report_.expected_gain < options_.gain_tolerance) {
+      // Corrections learnt far away can hide a gain that the approximation at this point sees.
+      direction = local_descent();
+      const double local = -0.5 * report_.gradient.dot(direction);
+      if (local < kHiddenGain * options_.gain_tolerance || hidden_gains_ == kMaxHiddenGains)
+        return end(Termination::converged);
+      ++hidden_gains_;
+      corrections_.clear();
+    }
+    Step step = line_search(objective_, {report_.point, report_.value, report_.gradient}, direction, bounds_,
+                            report_.evaluations);
+    if (!step.ok) return !recover() && end(Termination::stalled);
+    advance(std::move(step));
+    return false;
+  }
+
+  /// The corrected Newton step.
+  Vector descent() {
+    approximation_ = approximation();
+    if (!bounds_.empty()) return bounded_descent();
+    learn(approximation_);
+    factor_.compute(approximation_);
+    return -corrections_.apply(factor_, report_.gradient);
+  }
+
+  /// The step of the coordinates that bounds leave free: not those at an end beyond which the objective falls, nor
+  /// those at an end that the step would cross.
+  Vector bounded_descent() {
+    Mask held = bounds_.blocked(report_.point, report_.gradient);
+    if ((held && !held_).any()) forget();
+    for (bool learnt = false;; learnt = true) {
+      const Matrix hessian = without(approximation_, held);
+      if (!learnt) learn(hessian);
+      factor_.compute(hessian);
+      const Vector step = held.select(0.0, -corrections_.apply(factor_, held.select(0.0, report_.gradient)));
+      const Mask crossing = bounds_.blocked(report_.point, -step);
+      held_ = held = held || crossing;
+      if (!crossing.any()) return step;
+    }
+  }
+
+  /// The step of the approximation alone, by the last factor; coordinates kept from crossing an end step inside.
+  Vector local_descent() const {
+    if (bounds_.empty()) return -factor_.solve(report_.gradient);
+    const Mask blocked = bounds_.blocked(report_.point, report_.gradient);
+    Vector direction = held_.select(0.0, -factor_.solve(held_.select(0.0, report_.gradient)));
+    for (Index i = 0; i < direction.size(); ++i)
+      if (held_[i] && !blocked[i]) direction[i] = -report_.gradient[i] / approximation_(i, i);
+    return direction;
+  }
+
+  bool end(Termination termination) {
+    report_.termination = termination;
+    return true;
+  }
+
+  void forget() {
+    corrections_.clear();
+    last_step_ = {};
+  }
+
+  /// What corrections apply to: the objective's approximation, taken afresh at every point, which follows the scale of
+  /// the parameters; or, where that has not served, the exact Hessian of a point not long ago.
+  Matrix approximation() {
+    const int patience = kPatience + static_cast<int>(report_.point.size());
+    if (needs_exact_ || report_.iterations >= std::max(patience, exact_at_ + kRenewal)) renew_exact();
+    return exact_.size() > 0 ? exact_ : objective_.approximate_hessian();
+  }
+
+  void renew_exact() {
+    needs_exact_ = false;
+    exact_at_ = report_.iterations;
+    exact_ = {};
+    const Matrix guess = objective_.approximate_hessian();
+    const Vector scale = guess.diagonal().cwiseSqrt().cwiseInverse();
+    const DifferencedHessian exact =
+        difference_hessian(objective_, report_.point, report_.gradient, scale, Differences::forward);
+    objective_.value(report_.point);
+    report_.evaluations += static_cast<int>(scale.size()) + 1;
+    objective_.gradient();
+    if (!exact.ok) return;
+    const Eigen::SelfAdjointEigenSolver<Matrix> eigen(scale.asDiagonal() * exact.hessian * scale.asDiagonal());
+    const Vector curvatures = eigen.eigenvalues().cwiseAbs().cwiseMax(kFlat);
+    const Matrix root = scale.cwiseInverse().asDiagonal() * eigen.eigenvectors();
+    exact_ = root * curvatures.asDiagonal() * root.transpose();
+    forget();
+  }
+
+  void learn(const Matrix& hessian) {
+    if (last_step_.size() == 0) return;
+    const bool expected = exact_.size() == 0 && objective_.hessian_is_expected();
+    if (expected && promise_ > kLocalGain && gained_ > kKept * promise_) return;
+    corrections_.add(last_step_, last_change_, hessian);
+  }
+
+  void advance(Step step) {
+    promise_ = report_.expected_gain;
+    gained_ = report_.value - step.value;
+    last_step_ = step.point - report_.point;
+    last_change_ = step.gradient - report_.gradient;
+    if (!bounds_.empty()) last_change_ = held_.select(0.0, last_change_);
+    report_.point = std::move(step.point);
+    report_.value = step.value;
+    report_.gradient = std::move(step.gradient);
+  }
+
+  /// After a line search without success: forgets what was learnt, then asks for the exact Hessian. False if neither
+  /// is left to try.
+  bool recover() {
+    if (corrections_.empty() && exact_at_ == report_.iterations) return false;
+    needs_exact_ = corrections_.empty();
+    forget();
+    const double again = objective_.value(report_.point);
+    ++report_.evaluations;
+    if (!(again < report_.value + kReproducible)) return false;
+    report_.value = again;
+    report_.gradient = objective_.gradient();
+    return true;
+  }
+
+  Objective& objective_;
+  const OptimizerOptions& options_;
+  const Progress& progress_;
+  const Bounds& bounds_;
+  OptimizerReport report_;
+  Corrections corrections_;
+  Vector last_step_, last_change_;  // empty: nothing to learn from
+  Mask held_;                       // coordinates that the last step left at their ends
+  Matrix approximation_;
+  Eigen::LLT<Matrix> factor_;
+  double promise_ = 0.0, gained_ = 0.0;
+  Matrix exact_;  // empty: not in use
+  int exact_at_ = -1;
+  bool needs_exact_ = false;
+  int hidden_gains_ = 0;
 };
 
 }  // namespace
@@ -123,85 +222,8 @@ const char* describe(Termination termination) {
 }
 
 OptimizerReport minimise(Objective& objective, const Vector& start, const OptimizerOptions& options,
-                         const Progress& progress) {
-  OptimizerReport report;
-  report.point = start;
-  report.value = objective.value(start);
-  report.evaluations = 1;
-  if (!std::isfinite(report.value)) return report;
-  report.gradient = objective.gradient();
-  Corrections corrections;
-  Vector last_step = Vector::Zero(start.size()), last_change = last_step;
-  int hidden_gains = 0;
-  report.termination = Termination::max_iterations;
-  for (; report.iterations < options.max_iterations; ++report.iterations) {
-    if (progress) progress(report.iterations, report.value, report.gradient.norm());
-    // The objective's approximation is taken afresh at every point: it follows the scale of the parameters, and the
-    // corrections need only supply what it lacks.
-    const Matrix hessian = objective.approximate_hessian();
-    const bool far = objective.hessian_is_expected() && report.expected_gain > kLocalGain;
-    if (report.iterations > 0 && !far) corrections.add(last_step, last_change, hessian);
-    const Eigen::LLT<Matrix> approximation(hessian);
-    Vector direction = -corrections.apply(approximation, report.gradient);
-    report.expected_gain = -0.5 * report.gradient.dot(direction);
-    if (report.expected_gain < options.gain_tolerance) {
-      // Corrections learnt far away can hide a gain that the approximation at this point sees.
-      const double local = 0.5 * report.gradient.dot(approximation.solve(report.gradient));
-      if (local < kHiddenGain * options.gain_tolerance || hidden_gains == kMaxHiddenGains) {
-        report.termination = Termination::converged;
-        break;
-      }
-      ++hidden_gains;
-      corrections.clear();
-      direction = -approximation.solve(report.gradient);
-    }
-    Step step = line_search(objective, report.point, report.value, report.gradient, direction, report.evaluations);
-    if (!step.ok) {
-      if (corrections.empty()) {
-        report.termination = Termination::stalled;
-        break;
-      }
-      corrections.clear();
-      last_step.setZero();
-      const double again = objective.value(report.point);
-      ++report.evaluations;
-      if (!(again < report.value + kReproducible)) {
-        report.termination = Termination::stalled;
-        break;
-      }
-      report.value = again;
-      report.gradient = objective.gradient();
-      continue;
-    }
-    last_step = step.point - report.point;
-    last_change = step.gradient - report.gradient;
-    report.point = std::move(step.point);
-    report.value = step.value;
-    report.gradient = std::move(step.gradient);
-  }
-  return report;
-}
-
-DifferencedHessian difference_hessian(Objective& objective, const Vector& point, const Vector& gradient,
-                                      const Vector& scale, Differences kind) {
-  const Index size = point.size();
-  DifferencedHessian out{true, Matrix(size, size)};
-  for (Index j = 0; j < size; ++j) {
-    const double step = kDifferenceStep * scale[j];
-    Vector moved = point;
-    moved[j] = point[j] + step;
-    if (!std::isfinite(objective.value(moved))) return {};
-    const Vector ahead = objective.gradient();
-    if (kind == Differences::forward) {
-      out.hessian.col(j) = (ahead - gradient) / step;
-      continue;
-    }
-    moved[j] = point[j] - step;
-    if (!std::isfinite(objective.value(moved))) return {};
-    out.hessian.col(j) = (ahead - objective.gradient()) / (2.0 * step);
-  }
-  out.hessian = (0.5 * (out.hessian + out.hessian.transpose())).eval();
-  return out;
+                         const Progress& progress, const Bounds& bounds) {
+  return QuasiNewton(objective, options, progress, bounds).run(start);
 }
 
 }  // namespace ranef

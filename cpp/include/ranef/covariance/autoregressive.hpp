@@ -68,7 +68,8 @@ struct Autoregressive {
     return (length - 1.0) * log1p(theta[1] * theta[1]);
   }
 
-  bool valid(const Vector& theta) const { return 1.0 + theta[1] * theta[1] <= kAr1PrecisionCap; }
+  double largest() const { return std::sqrt(kAr1PrecisionCap - 1.0); }
+  bool valid(const Vector& theta) const { return std::abs(theta[1]) <= largest(); }
   std::vector<int> at_limit(const Vector& theta) const {
     if (1.0 + theta[1] * theta[1] < 0.25 * kAr1PrecisionCap) return {};
     return {1};
@@ -110,6 +111,12 @@ class AutoregressiveCovariance final : public CovarianceOf<Autoregressive> {
   int series() const override { return structure_.length; }
   std::vector<PrecisionEntry> precision_entries() const override { return structure_.precision_entries(); }
   bool valid(const Vector& theta) const override { return structure_.valid(theta); }
+  Bounds bounds() const override {
+    Bounds out = Bounds::wide(structure_.parameter_count());
+    out.upper[1] = structure_.largest();
+    out.lower[1] = -out.upper[1];
+    return out;
+  }
   std::vector<int> at_limit(const Vector& theta) const override { return structure_.at_limit(theta); }
 
   Vector precision_values(const Vector& theta) const override {

@@ -3,11 +3,11 @@
 //
 // theta = the sds, then x. A k x k matrix of equal correlations is positive definite for -1/(k-1) < rho < 1, and
 // rho = a + (1 - a) / (1 + exp(-x)) with a = -1/(k-1). S = diag(sd) chol(R), and the Cholesky factor of such an R
-// has a closed form: below the diagonal, a column is constant.
+// has a closed form: below the diagonal, a column is constant. Scales of different signs would reverse correlations,
+// and rho would no longer be that of all pairs: the sds are bounded by zero, where the likelihood is not even in them.
 
 #include <cmath>
 #include <stdexcept>
-#include <type_traits>
 
 #include "ranef/ad/jet_math.hpp"
 #include "ranef/covariance/covariance.hpp"
@@ -51,16 +51,6 @@ struct CompoundSymmetry {
     return lowest() + (1.0 - lowest()) / (1.0 + exp(-x));
   }
 
-  /// Scales of different signs would reverse correlations: rho would no longer be that of all pairs.
-  template <class T>
-  static T magnitude(const T& x) {
-    if constexpr (std::is_same_v<T, double>) {
-      return std::abs(x);
-    } else {
-      return x.value() < 0.0 ? T(-1.0 * x) : x;
-    }
-  }
-
   template <class T>
   void scale(const T* theta, T* s) const {
     using std::sqrt;
@@ -69,8 +59,8 @@ struct CompoundSymmetry {
     for (int j = 0; j < width; ++j) {
       const T pivot = sqrt(1.0 - explained);
       const T below = (rho - explained) / pivot;
-      s[j * width + j] = magnitude(theta[j]) * pivot;
-      for (int i = j + 1; i < width; ++i) s[i * width + j] = magnitude(theta[i]) * below;
+      s[j * width + j] = theta[j] * pivot;
+      for (int i = j + 1; i < width; ++i) s[i * width + j] = theta[i] * below;
       explained = explained + below * below;
     }
   }
@@ -97,6 +87,18 @@ struct CompoundSymmetry {
     if (!(share > 0.0 && share < 1.0)) throw std::invalid_argument("a compound-symmetry correlation out of its range");
     theta[width] = std::log(share / (1.0 - share));
     return theta;
+  }
+};
+
+/// Adds the bounds of the sds to the common adapter.
+class CompoundSymmetryCovariance final : public CovarianceOf<CompoundSymmetry> {
+ public:
+  using CovarianceOf::CovarianceOf;
+
+  Bounds bounds() const override {
+    Bounds out = Bounds::wide(structure_.parameter_count());
+    out.lower.head(structure_.width).setZero();
+    return out;
   }
 };
 

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "ranef/ad/jet.hpp"
+#include "ranef/optimize/bounds.hpp"
 #include "ranef/types.hpp"
 
 namespace ranef {
@@ -83,6 +84,8 @@ class Covariance {
   virtual Matrix precision_derivatives(const Vector&) const { return {}; }
   virtual double log_determinant(const Vector&) const { return 0.0; }
   virtual Vector log_determinant_gradient(const Vector& theta) const { return Vector::Zero(theta.size()); }
+  /// Ends of theta's ranges, where any has one.
+  virtual Bounds bounds() const { return Bounds::none(); }
   /// Parameters that have reached the end of their range.
   virtual std::vector<int> at_limit(const Vector&) const { return {}; }
   /// False where the structure has no valid value (a correlation too near to +-1).
