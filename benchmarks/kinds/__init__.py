@@ -1,0 +1,1 @@
+"""Simulated data sets and models, by kind: what robustness.py runs over."""
