@@ -1,6 +1,7 @@
 """Fit every case with ranef and its peers, interleaved, and set time, memory and log-likelihood side by side.
 
-    python benchmarks/compare.py [NAME ...] [--repeats 5] [--limit 60] [--engines ranef glmm ...] [--json FILE]
+    python benchmarks/compare.py [NAME ...] [--repeats 5] [--limit 60] [--engines ranef glmm ...] [--asked]
+                                 [--json FILE] [--write]
 
 CPU seconds of the fit call on one thread, medians of the warm rounds. ``ranef`` is timed with the design built and
 the standard errors of the fixed effects computed; ``ranef+formula`` is the whole call; peers are timed by their own fit
@@ -20,11 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from cases import CASES, Case, case
-from engines import OURS, Engine, EngineError, is_installed
+from compare_table import tables
+from engines import OURS, PYTHON_PEERS, R_PEERS, Engine, EngineError, is_installed
+from published import publish
 from tables import csv_of
 
 LOGLIK_TOLERANCE = 1e-4
 Record = dict[str, Any]
+
+__all__ = ["tables"]  # what published.py asks of the script
 
 
 def run_case(one: Case, engines: list[str], repeats: int, limit: float) -> list[Record]:
@@ -91,6 +96,11 @@ def verdicts(one: Case, records: list[Record]) -> list[str]:
     return missed
 
 
+def peers_of(one: Case, asked: bool) -> tuple[str, ...]:
+    """The peers that take part in a line."""
+    return tuple(name for name in one.peers if not asked or name not in R_PEERS or name in one.at_least)
+
+
 def names(records: list[Record]) -> set[str]:
     """Engines of the records."""
     return {record["engine"] for record in records}
@@ -142,22 +152,30 @@ def main() -> int:
     parser.add_argument("--limit", type=float, default=60.0, help="seconds after which a peer's fit is given up")
     parser.add_argument("--engines", nargs="*", help="only these (ranef, ranef+formula and peers)")
     parser.add_argument("--json", type=Path, help="write the records here too")
+    parser.add_argument("--asked", action="store_true", help="R peers only where a multiple of theirs is asked for")
+    parser.add_argument("--write", action="store_true", help="write results/speed.json and the table of README.md")
     options = parser.parse_args()
     chosen = [case(name) for name in options.names] or list(CASES)
     wanted = options.engines or [*OURS, *dict.fromkeys(peer for one in chosen for peer in one.peers)]
+    if options.write and (options.names or options.engines):
+        parser.error("--write is for all models and engines")
     installed = [name for name in wanted if is_installed(name)]
     absent = sorted(set(wanted) - set(installed))
     sys.stdout.write(f"{platform.machine()}, Python {platform.python_version()}; not installed: {absent or 'none'}\n")
     records: list[Record] = []
     missed: list[str] = []
     for one in chosen:
-        made = run_case(one, [e for e in installed if e in OURS or e in one.peers], options.repeats, options.limit)
+        engines = [name for name in installed if name in OURS or name in peers_of(one, options.asked)]
+        made = run_case(one, engines, options.repeats, options.limit)
         records += made
         missed += verdicts(one, made)
         sys.stdout.write("\n".join(markdown(made).splitlines()[0 if one is chosen[0] else 2 :]) + "\n")
         sys.stdout.flush()
         if options.json is not None:
             options.json.write_text(json.dumps(records, indent=1))
+    if options.write:
+        present = tuple(name for name in PYTHON_PEERS if name in installed)
+        publish("speed", records, python_packages=present, r_packages=tuple(n for n in R_PEERS if n in installed))
     sys.stdout.write("\n".join(["", *missed]) + "\n" if missed else "\nall as asked for\n")
     return 1 if missed else 0
 

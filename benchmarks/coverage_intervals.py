@@ -5,7 +5,7 @@ python benchmarks/coverage_intervals.py --sets 1000 --boot 199 --write
 
 A data set is a pure function of its model and number. For every parameter: Wald, profile and bootstrap percentile
 intervals; for the mean of a known group and of a new one, and for a new observation in either: `predict`'s intervals.
-`--write` puts the tables into docs/intervals.md. A percentage from R data sets has a Monte Carlo error of
+`--write` writes the results and docs/intervals.md's table. A percentage from R data sets has a Monte Carlo error of
 sqrt(p (1 - p) / R), 1.1 points at 95 % and 400 sets. A fit for which an interval does not exist (NaN: the Wald interval
 of a standard deviation estimated as zero) counts as one that misses.
 """
@@ -13,19 +13,18 @@ of a standard deviation estimated as zero) counts as one that misses.
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from published import publish
 
 import ranef
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "intervals.md"
 LEVEL = 0.95
 GROUPS, PER_GROUP = 15, 8
 
@@ -154,17 +153,23 @@ def coverage(kind: Kind, sets: int, boot: int) -> pd.DataFrame:
     return pd.DataFrame(table, index=list(dict.fromkeys(name for name, _ in hits.columns)))
 
 
-def as_markdown(tables: dict[str, pd.DataFrame], sets: int) -> str:
-    """The tables as one of Markdown, percentages."""
+def tables(records: dict[str, Any]) -> dict[str, str]:
+    """What docs/intervals.md shows: one table of all models, percentages."""
+    sets = records["sets"]
     error = 100 * np.sqrt(LEVEL * (1 - LEVEL) / sets)
     lines = [f"{sets} data sets a model; Monte Carlo error at 95 %: {error:.1f} points.", ""]
     lines += ["| model | quantity | Wald | profile | bootstrap | predict |", "|---|---|---:|---:|---:|---:|"]
-    for model, table in tables.items():
-        for name, row in table.iterrows():
-            cells = ["" if np.isnan(v) else f"{100 * v:.1f}" for v in row]
-            quantity = f"`{name}`" if "group" not in str(name) else str(name)
-            lines.append(f"| {model} | {quantity.replace('|', chr(92) + '|')} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    for model, name, *shares in records["shares"]:
+        cells = ["" if share is None else f"{100 * share:.1f}" for share in shares]
+        quantity = f"`{name}`" if "group" not in name else name
+        lines.append(f"| {model} | {quantity.replace('|', chr(92) + '|')} | {' | '.join(cells)} |")
+    return {"coverage_intervals": "\n".join(lines)}
+
+
+def shares(model: str, table: pd.DataFrame) -> list[list[Any]]:
+    """A line for each quantity: model, quantity, the share of each method, None where it has none."""
+    rows = [[None if np.isnan(share) else float(share) for share in row] for row in table.to_numpy(float)]
+    return [[model, str(name), *row] for name, row in zip(table.index, rows, strict=True)]
 
 
 def main() -> int:
@@ -172,15 +177,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", type=int, default=400)
     parser.add_argument("--boot", type=int, default=199, help="bootstrap replicates a fit")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/intervals.md")
+    parser.add_argument("--write", action="store_true", help="write the results and the table of the page")
     arguments = parser.parse_args()
-    tables = {name: coverage(kind, arguments.sets, arguments.boot) for name, kind in KINDS.items()}
-    text = as_markdown(tables, arguments.sets)
-    sys.stdout.write(text)
+    rows = [row for name, kind in KINDS.items() for row in shares(name, coverage(kind, arguments.sets, arguments.boot))]
+    records = {"sets": arguments.sets, "boot": arguments.boot, "shares": rows}
+    sys.stdout.write(tables(records)["coverage_intervals"] + "\n")
     if arguments.write:
-        page = PAGE.read_text(encoding="utf-8")
-        marked = re.compile(r"(<!-- coverage -->\n).*?(<!-- end -->)", re.DOTALL)
-        PAGE.write_text(marked.sub(lambda m: m[1] + "\n" + text + "\n" + m[2], page), encoding="utf-8")
+        publish("coverage_intervals", records)
     return 0
 
 

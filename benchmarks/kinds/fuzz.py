@@ -156,4 +156,4 @@ def anything(rng: Generator) -> Problem:
     return Problem(call, peer=not foreign)
 
 
-FUZZ = (Kind("random models of odd data", anything, may_refuse=True),)
+FUZZ = (Kind("random models of odd data", anything, may_refuse=True, sets=300),)

@@ -49,6 +49,7 @@ class Kind:
     draw: Callable[[Generator], Problem]
     thorough: bool = False
     may_refuse: bool = False
+    sets: int = 200
 
     def problem(self, number: int) -> Problem:
         """The problem of a number."""

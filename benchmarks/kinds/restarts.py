@@ -90,4 +90,4 @@ def certified(rng: Generator) -> Problem:
     return Problem(problem.call | {"reml": bool(rng.random() < 0.15)}, peer=problem.peer)
 
 
-RESTARTS = (Kind("restarts of certified fits", certified, thorough=True),)
+RESTARTS = (Kind("restarts of certified fits", certified, thorough=True, sets=300),)

@@ -13,6 +13,7 @@ _BootstrapRows: TypeAlias = tuple[
 ]
 
 __version__: str
+__compiler__: str
 
 class _Bound(type):
     """The metaclass of compiled classes."""
