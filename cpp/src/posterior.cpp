@@ -87,7 +87,8 @@ class NewRows {
       if (!term.included || design.predictor != predictor || term.levels[i] < 0) continue;
       const std::vector<int>& start = objective_->layout().coordinate(static_cast<int>(t));
       const int node = design.series > 1 ? term.levels[i] * design.series + term.column[i] : term.levels[i];
-      const Vector z = design.series > 1 ? Vector::Ones(1) : Vector(design.to_user.transpose() * basis(t, i));
+      const Vector z = design.series > 1 ? Vector::Constant(1, design.to_user(0, 0))
+                                         : Vector(design.to_user.transpose() * basis(t, i));
       const auto v = objective_->mode().segment(start[node], design.width);
       const Vector theta = system.theta(t);
       for (Index p = 0; p < theta.size(); ++p)
@@ -136,7 +137,10 @@ std::vector<Vector> conditional_covariance(const Model& model, Layouts& layouts,
 }
 
 Matrix row_scores(const Model& model, Layouts& layouts, const FitReport& fit) {
-  return -at_fit(model, layouts, fit).row_score();
+  Matrix out = -at_fit(model, layouts, fit).row_score();
+  for (std::size_t k = 0; k < model.predictors().size(); ++k)
+    out.col(static_cast<Index>(k)) /= model.predictors()[k].unit.factor;
+  return out;
 }
 
 Matrix predictor_covariance(const Model& model, Layouts& layouts, const FitReport& fit, const Matrix& covariance,

@@ -33,7 +33,7 @@ Simulator::Simulator(const Model& model, const Truth& truth) : model_(&model) {
   for (std::size_t k = 0; k < model.predictors().size(); ++k) {
     const LinearPredictor& predictor = model.predictors()[k];
     auto column = fixed_part_.col(static_cast<Index>(k));
-    if (predictor.offset.size() > 0) column = predictor.offset;
+    predictor.set_fixed_part(column);
     if (predictor.columns() > 0)
       column += predictor.matrix * predictor.to_user.triangularView<Eigen::Upper>().solve(truth.coefficients[k]);
   }
@@ -65,7 +65,7 @@ Vector Simulator::draw(Rng& rng) const {
   for (Index k = 0; k < eta.cols(); ++k) block.eta[static_cast<std::size_t>(k)] = eta.col(k).data();
   Vector response(model_->rows());
   model_->likelihood().simulate(block, rng, response.data());
-  return response;
+  return response * model_->unit();
 }
 
 }  // namespace ranef

@@ -73,8 +73,10 @@ struct Subject {
     }
     if (kind.offsets) {
       mean_offset = input.predictors[0].offset = draws.uniforms(kRows);
-      log_sd_offset = input.predictors[1].offset = 0.5 * draws.uniforms(kRows);
+      log_sd_offset = 0.5 * draws.uniforms(kRows);
+      input.predictors[1].offset = log_sd_offset.array() + 7.0;
     }
+    log_sd_offset.array() -= log_sd_offset.mean();
     input.terms = terms(covariate, draws);
     input.reml = kind.reml;
     return Model(std::move(input));
@@ -96,7 +98,7 @@ struct Subject {
     }
   }
 
-  /// A count of w is w rows: the dense model has them all.
+  /// A count of w is w rows: the dense model has them all. theta is relative to the residual sd at the mean offset.
   GeneralisedLeastSquares direct(const Vector& theta) const {
     std::vector<int> rows;
     for (Index i = 0; i < kRows; ++i) rows.insert(rows.end(), std::size_t(counts[i]), int(i));

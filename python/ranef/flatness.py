@@ -84,20 +84,9 @@ def _singular_parameters(fit: FitState) -> list[Parameter]:
 
 
 def _loadings(fit: FitState, vector: Floats) -> tuple[str, ...]:
-    """Parameters that make up a direction, the largest share first, each in the unit of what it multiplies."""
-    weight = np.abs(vector) * np.array([_unit(fit, p) for p in fit.model.parameter_info])
+    """Parameters that make up a direction, the largest share first."""
+    weight = np.abs(vector)
     return tuple(fit.model.names[int(i)] for i in np.argsort(-weight) if weight[i] > 0.3 * weight.max())
-
-
-def _unit(fit: FitState, parameter: Parameter) -> float:
-    """Root mean square of the column that a coefficient or standard deviation multiplies."""
-    column = np.ones(1)
-    if parameter.kind == "beta":
-        column = fit.design.predictors[parameter.owner].fixed.matrix[:, parameter.row]
-    elif parameter.kind == "sd" and parameter.row >= 0:
-        basis = fit.design.terms[parameter.owner].basis
-        column = column if basis is None else basis[:, parameter.row]
-    return float(np.sqrt(np.mean(column**2))) if column.size else 1.0
 
 
 def _flat(guilty: tuple[str, ...]) -> Finding:

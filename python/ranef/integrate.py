@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranef.assemble import component_index
+from ranef.parameters import difference_step
 from ranef.varcorr import CovarianceBlock, covariance_blocks
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _spread_jacobian(fit: Fit, rows: Rows, integrated: Sequence[bool]) -> Floats
     for place, parameter in enumerate(fit.parameter_info):
         if parameter.kind == "beta" or parameter.owner not in chosen:
             continue
-        step = _STEP * max(1.0, abs(values[place]))
+        step = difference_step(parameter, values[place], _STEP)
         ends = []
         for sign in (-1.0, 1.0):
             moved = values.copy()

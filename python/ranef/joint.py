@@ -23,6 +23,7 @@ from scipy.sparse.linalg import splu
 
 from ranef.assemble import component_index
 from ranef.design.design import NewTerm
+from ranef.parameters import difference_step
 from ranef.rowderivatives import row_derivatives
 from ranef.varcorr import CovarianceBlock, covariance_blocks
 
@@ -173,7 +174,7 @@ def covariance_roots(fit: Fit) -> Sparse:
 def _sigma_derivative(fit: Fit, place: int) -> Sparse:
     """dSigma / d parameter, by central differences."""
     values = np.asarray(fit.parameter_values)
-    step = _STEP * max(1.0, abs(values[place]))
+    step = difference_step(fit.parameter_info[place], values[place], _STEP)
     ends: list[tuple[CovarianceBlock, ...]] = []
     for sign in (-1.0, 1.0):
         moved = values.copy()

@@ -50,6 +50,11 @@ class Parameter:
     col: int
 
 
+def difference_step(parameter: Parameter, value: float, share: float) -> float:
+    """Step for differences of a covariance in one of its parameters: a share of a standard deviation, or of one."""
+    return share * (abs(value) if parameter.kind == "sd" and value != 0.0 else 1.0)
+
+
 def name_parameters(infos: Sequence[_core.ParameterInfo], design: Design, family: Family) -> tuple[Parameter, ...]:
     """Names for the core's parameter vector, in its order."""
     made: list[Parameter] = []

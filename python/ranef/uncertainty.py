@@ -20,7 +20,7 @@ class Uncertainty:
     ----------
     hessian : (m, m)
     vcov : (m, m), NaN in the rows and columns of held and unidentified parameters
-    eigenvalues, eigenvectors : spectrum of the scaled Hessian, ascending, one vector a column
+    eigenvalues, eigenvectors : spectrum of the scaled Hessian, ascending, one vector a column, in natural units
     unidentified : places of parameters about which the data say nothing
     """
 

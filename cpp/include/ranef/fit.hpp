@@ -71,7 +71,7 @@ struct CurvatureReport {
   Matrix hessian;       ///< in the free directions of the point
   Matrix covariance;    ///< of `values`; NaN for what is undetermined
   Vector eigenvalues;   ///< of the Hessian in ordinary units, where an ordinary curvature is one
-  Matrix eigenvectors;  ///< columns, over all parameters of `values`
+  Matrix eigenvectors;  ///< columns, over all parameters of `values`, each in its natural unit
   std::vector<Index> undetermined;
 };
 CurvatureReport curvature(const Model& model, Layouts& layouts, const FitReport& fit, const std::vector<bool>& fixed);

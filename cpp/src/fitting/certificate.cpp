@@ -60,10 +60,15 @@ Vector natural_units(const Model& model, const ParameterMap& map, double mean_un
   return units;
 }
 
+Vector reported_units(const Matrix& jacobian, const Vector& units) {
+  const Vector out = (jacobian * units.asDiagonal()).rowwise().norm();
+  return (out.array() > 0.0).select(out, 1.0);  // one that does not move at all
+}
+
 std::vector<Index> flat_parameters(const Matrix& jacobian, const Matrix& flat, const Vector& units) {
   constexpr double kTakesPart = 0.1;
   std::vector<Index> out;
-  const Matrix moved = units.cwiseInverse().asDiagonal() * (jacobian * flat);
+  const Matrix moved = reported_units(jacobian, units).cwiseInverse().asDiagonal() * (jacobian * flat);
   for (Index i = 0; i < moved.rows(); ++i)
     for (Index j = 0; j < moved.cols(); ++j)
       if (std::abs(moved(i, j)) > kTakesPart * moved.col(j).cwiseAbs().maxCoeff()) {

@@ -27,7 +27,12 @@ Certificate certify(RestrictedObjective& objective, const Vector& free, const Ve
 /// The natural unit of every coordinate of a point: the mean's for its coefficients and random effects, else one.
 Vector natural_units(const Model& model, const ParameterMap& map, double mean_unit);
 
-/// Reported parameters that move along the flat directions (columns, in the coordinates of a point).
+/// The natural unit of every reported parameter, from those of a point: how far it moves where each of them moves by
+/// its own.
+Vector reported_units(const Matrix& jacobian, const Vector& units);
+
+/// Reported parameters that move along the flat directions (columns, in the coordinates of a point, whose natural units
+/// are `units`).
 std::vector<Index> flat_parameters(const Matrix& jacobian, const Matrix& flat, const Vector& units);
 
 }  // namespace ranef

@@ -43,7 +43,8 @@ CurvatureReport curvature(const Model& model, Layouts& layouts, const FitReport&
   out.hessian = certificate.hessian;
   out.eigenvalues = certificate.eigenvalues;
   const Matrix jacobian = map.jacobian(fit.point).array().isFinite().select(map.jacobian(fit.point), 0.0);
-  out.eigenvectors = jacobian * space.directions * certificate.eigenvectors;
+  out.eigenvectors = reported_units(jacobian, units).cwiseInverse().asDiagonal() *
+                     (jacobian * space.directions * certificate.eigenvectors);
   if (!certificate.positive) return out;
   const Matrix root = jacobian * space.directions;
   out.covariance = root * certificate.covariance * root.transpose();

@@ -20,11 +20,12 @@ FitReport fit_profiled(const Model& model, Layouts& layouts, const FitRequest& r
   const std::unique_ptr<ProfiledObjective> built = profiled_objective(model, layouts);
   ProfiledObjective& objective = *built;
   const ParameterMap map(model);
+  const LinearPredictor& dispersion = model.predictors()[1];
   Index at = 0;
   Vector start = objective.moment_start();
   if (request.start.size() > 0) {
     const Vector point = map.to_point(request.start);
-    const double sigma = std::exp(model.predictors()[1].matrix(0, 0) * point[map.coefficient_offset(1)]);
+    const double sigma = std::exp(dispersion.matrix(0, 0) * point[map.coefficient_offset(1)] + dispersion.level);
     for (std::size_t t = 0; t < model.terms().size(); ++t) {
       const Covariance& covariance = *model.terms()[t].covariance;
       const Index count = covariance.parameter_count();
@@ -43,7 +44,7 @@ FitReport fit_profiled(const Model& model, Layouts& layouts, const FitRequest& r
   out.loglik = -objective.value(found.point);
   const double sigma = std::sqrt(objective.residual_variance());
   std::vector<Vector> coefficients{objective.coefficients(),
-                                   Vector::Constant(1, std::log(sigma) / model.predictors()[1].matrix(0, 0))};
+                                   Vector::Constant(1, (std::log(sigma) - dispersion.level) / dispersion.matrix(0, 0))};
   out.point.resize(map.size());
   for (std::size_t k = 0; k < 2; ++k)
     if (map.coefficient_offset(k) >= 0)

@@ -40,7 +40,7 @@ Matrix linear_predictors(const Model& model, const FitReport& fit) {
   for (std::size_t k = 0; k < model.predictors().size(); ++k) {
     const LinearPredictor& predictor = model.predictors()[k];
     auto column = eta.col(static_cast<Index>(k));
-    if (predictor.offset.size() > 0) column = predictor.offset;
+    predictor.set_fixed_part(column);
     if (predictor.columns() > 0)
       column.noalias() +=
           predictor.matrix * predictor.to_user.triangularView<Eigen::Upper>().solve(fit.coefficients[k]);
@@ -50,6 +50,11 @@ Matrix linear_predictors(const Model& model, const FitReport& fit) {
     Vector effects = fit.effects[t];
     transform_effects(term.to_user.inverse(), effects);
     add_random_effects(term, effects.data(), 0, model.rows(), eta.col(term.predictor).data());
+  }
+  for (std::size_t k = 0; k < model.predictors().size(); ++k) {
+    const PredictorUnit& unit = model.predictors()[k].unit;
+    auto column = eta.col(static_cast<Index>(k)).array();
+    column = unit.factor * column + unit.origin;
   }
   return eta;
 }

@@ -1,5 +1,7 @@
 #include "ranef/link/link.hpp"
 
+#include <cmath>
+
 #include "ranef/link/cauchit.hpp"
 #include "ranef/link/cloglog.hpp"
 #include "ranef/link/identity.hpp"
@@ -126,6 +128,21 @@ auto visit_link(Link link, Visit visit) {
 }
 
 }  // namespace
+
+PredictorUnit link_unit(Link link, double unit) {
+  switch (link) {
+    case Link::identity:
+      return {unit, 0.0};
+    case Link::log:
+      return {1.0, std::log(unit)};
+    case Link::inverse:
+      return {1.0 / unit, 0.0};
+    case Link::sqrt:
+      return {std::sqrt(unit), 0.0};
+    default:
+      return {};
+  }
+}
 
 double link_inverse(Link link, double eta) {
   RealMean<double> mean;

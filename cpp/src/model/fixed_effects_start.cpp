@@ -38,8 +38,7 @@ Expansion expand(const Model& model, const Stacked& stacked, const Vector& beta,
   const Index n = model.rows();
   Matrix eta(n, count), gradient(n, count), hessian(n, packed_size(count));
   for (int k = 0; k < count; ++k) {
-    eta.col(k).setZero();
-    if (predictors[k].offset.size() > 0) eta.col(k) = predictors[k].offset;
+    predictors[k].set_fixed_part(eta.col(k));
     eta.col(k).noalias() += predictors[k].matrix * beta.segment(stacked.offset[k], predictors[k].columns());
   }
   RowBlock block = model.block(0, n);
@@ -78,24 +77,26 @@ Vector newton_step(const Expansion& at) {
   return -eigen.eigenvectors() * (eigen.eigenvectors().transpose() * at.gradient).cwiseQuotient(positive);
 }
 
-Vector constant_start(const Model& model, const Stacked& stacked) {
+}  // namespace
+
+Vector constant_predictors(const Model& model) {
+  const Stacked stacked(model);
   const auto eta = model.likelihood().start_predictors(model.block(0, model.rows()));
   Vector beta(stacked.offset.back());
   for (std::size_t k = 0; k < model.predictors().size(); ++k) {
     const LinearPredictor& predictor = model.predictors()[k];
-    Vector target = Vector::Constant(model.rows(), eta[k]);
-    if (predictor.offset.size() > 0) target -= predictor.offset;
+    Vector fixed(model.rows());
+    predictor.set_fixed_part(fixed);
+    const Vector target = eta[k] - fixed.array();
     beta.segment(stacked.offset[k], predictor.columns()) =
         predictor.matrix.transpose() * target / static_cast<double>(model.rows());
   }
   return beta;
 }
 
-}  // namespace
-
 FixedEffectsStart fit_fixed_effects(const Model& model) {
   const Stacked stacked(model);
-  const Vector centre = constant_start(model, stacked);
+  const Vector centre = constant_predictors(model);
   Vector beta = centre;
   Expansion at = expand(model, stacked, beta, centre);
   for (int iteration = 0; iteration < kMaxIterations && std::isfinite(at.value); ++iteration) {

@@ -1,6 +1,7 @@
 #include "ranef/model/gaussian_products.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "ranef/linalg/gram.hpp"
 
@@ -32,7 +33,9 @@ void add_weighted_gram(const Eigen::Ref<const Matrix>& a, const Vector& weight, 
 GaussianProducts gaussian_products(const Model& model, const std::vector<TermPair>& pairs) {
   const LinearPredictor &mean = model.predictors()[0], &dispersion = model.predictors()[1];
   const int columns = static_cast<int>(mean.columns()), border = columns + 1;
-  GaussianProducts out{least_squares(mean, model.response()), 0.0, {model.terms(), pairs, border}};
+  GaussianProducts out{least_squares(mean, model.response()),
+                       model.weight_total() * std::log(model.unit()),
+                       {model.terms(), pairs, border}};
   Vector weight;
   Matrix rows(kRowsPerBlock, border);
   RowMatrix row_by_row(kRowsPerBlock, border);

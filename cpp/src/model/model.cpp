@@ -20,6 +20,50 @@ void orthogonal_part(const Matrix& basis, Index count, Vector& column, Vector& r
   }
 }
 
+/// Squared length of what orthogonal columns leave of `column`: by Pythagoras, unless that cancels.
+double squared_rest(const Matrix& basis, const Eigen::Ref<const Vector>& column) {
+  constexpr double kCancels = 1e-6, kExact = 1e-20;  // below the latter share, what is left is rounding
+  const double whole = column.squaredNorm(), n = static_cast<double>(column.size());
+  const Vector products = basis.transpose() * column;
+  const double left = whole - products.squaredNorm() / n;
+  if (left > kCancels * whole) return left;
+  Vector rest = column, removed;
+  orthogonal_part(basis, basis.cols(), rest, removed);
+  return rest.squaredNorm() > kExact * whole ? rest.squaredNorm() : whole;
+}
+
+/// A response's own unit, as a multiple of the one it is in, to a factor of two: a power of four, so that neither it
+/// nor its root rounds. Under the identity link the fixed effects may be far larger than what they leave, which the
+/// random effects and the residual are measured by.
+double own_unit(const Likelihood& likelihood, const LinearPredictor& mean, const Vector& response) {
+  if (!likelihood.has_unit() || response.size() == 0) return 1.0;
+  double squared = 0.0;
+  if (likelihood.link() != Link::identity)
+    squared = response.squaredNorm();
+  else if (mean.offset.size() > 0)
+    squared = squared_rest(mean.matrix, response - mean.offset);
+  else
+    squared = squared_rest(mean.matrix, response);
+  const double spread = std::sqrt(squared / static_cast<double>(response.size()));
+  if (!(std::isfinite(spread) && spread > 0.0)) return 1.0;
+  return std::exp2(2.0 * std::round(0.5 * std::log2(spread)));
+}
+
+/// To multiples of a unit of the predictor as it is.
+void to_multiples(LinearPredictor& predictor, const PredictorUnit& unit) {
+  predictor.to_user *= unit.factor;
+  if (predictor.offset.size() > 0 && unit.factor != 1.0) predictor.offset /= unit.factor;
+  predictor.level = (predictor.level - unit.origin) / unit.factor;
+  predictor.unit = {predictor.unit.factor * unit.factor, predictor.unit.origin + predictor.unit.factor * unit.origin};
+}
+
+void centre_offset(LinearPredictor& predictor) {
+  if (predictor.offset.size() == 0) return;
+  const double mean = predictor.offset.mean();
+  predictor.offset.array() -= mean;
+  predictor.level += mean;
+}
+
 bool constant_column(const Matrix& matrix) { return matrix.cols() == 1 && (matrix.array() == matrix(0, 0)).all(); }
 
 }  // namespace
@@ -40,7 +84,7 @@ LinearPredictor orthogonalise(PredictorInput input) {
     if (upper(j, j) != 1.0) matrix.col(j) /= upper(j, j);
   }
   const Matrix inverse = upper.triangularView<Eigen::Upper>().solve(Matrix::Identity(p, p));
-  return {std::move(matrix), inverse, std::move(input.offset)};
+  return {std::move(matrix), inverse, std::move(input.offset), 0.0, {}};
 }
 
 std::vector<int> independent_columns(const ConstMatrixRef& matrix, double tolerance) {
@@ -78,10 +122,22 @@ Model::Model(ModelInput input)
   }
   profiled_ = likelihood_->is_least_squares() && constant_dispersion && mean_only && !joint_;
   for (PredictorInput& predictor : input.predictors) design->predictors.push_back(orthogonalise(std::move(predictor)));
+  if (profiled_) centre_offset(design->predictors[1]);
   design->trials = std::move(input.trials);
   design->weights = std::move(input.weights);
+  if (const double unit = own_unit(*likelihood_, design->predictors[0], input.response); unit != 1.0) {
+    design->change_unit(*likelihood_, unit);
+    input.response /= unit;
+  }
   design_ = std::move(design);
   set_response(std::move(input.response));
+}
+
+void Model::Design::change_unit(const Likelihood& likelihood, double ratio) {
+  const auto units = likelihood.predictor_units(ratio);
+  for (std::size_t k = 0; k < predictors.size(); ++k) to_multiples(predictors[k], units[k]);
+  for (RandomTerm& term : terms) term.to_user *= units[term.predictor].factor;
+  unit *= ratio;
 }
 
 Model Model::with_response(Vector response) const {
@@ -89,6 +145,13 @@ Model Model::with_response(Vector response) const {
     throw std::invalid_argument("the response has length " + std::to_string(response.size()) + ", the model " +
                                 std::to_string(rows()) + " rows");
   Model copy(*this);
+  response /= unit();
+  if (const double ratio = own_unit(*likelihood_, predictors()[0], response); ratio != 1.0) {
+    auto design = std::make_shared<Design>(*design_);
+    design->change_unit(*likelihood_, ratio);
+    copy.design_ = std::move(design);
+    response /= ratio;
+  }
   copy.set_response(std::move(response));
   return copy;
 }
@@ -133,6 +196,7 @@ RowBlock Model::block(Index begin, Index end) const {
   block.weights = weights().size() > 0 ? weights().data() + begin : nullptr;
   block.prepared = prepared_.size() > 0 ? prepared_.data() + begin : nullptr;
   block.prepared_stride = rows();
+  block.unit = unit();
   return block;
 }
 

@@ -88,7 +88,7 @@ RandomTerm with_effect_order(RandomTerm term, const std::vector<int>& order) {
     std::vector<int> place(order.size());
     for (Index k = 0; k < q; ++k) place[order[k]] = static_cast<int>(k);
     for (int& column : term.column) column = place[column];
-    term.to_user = permutation;
+    term.to_user *= permutation;
     return term;
   }
   const Matrix to_reordered = term.to_user.partialPivLu().solve(permutation);

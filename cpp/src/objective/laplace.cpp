@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "laplace_rows.hpp"
+#include "ranef/model/fixed_effects_start.hpp"
 
 namespace ranef {
 
@@ -40,12 +41,16 @@ LaplaceObjective::LaplaceObjective(const Model& model, std::shared_ptr<const Cro
     coefficient_offset_.push_back(in_mode ? -1 : theta_first_);
     if (!in_mode) theta_first_ += model.predictors()[k].columns();
   }
-  if (border_ > 0) border_rows_ = model.predictors()[0].matrix;
+  start_mode_ = Vector::Zero(layout_->pattern().size() + border_);
+  if (border_ > 0) {
+    border_rows_ = model.predictors()[0].matrix;
+    start_mode_.tail(border_) = constant_predictors(model).head(border_);
+  }
   reset_mode();
 }
 
 void LaplaceObjective::reset_mode() {
-  mode_ = Vector::Zero(layout_->pattern().size() + border_);
+  mode_ = start_mode_;
   departure_ = {};
 }
 
@@ -54,10 +59,7 @@ void LaplaceObjective::set_fixed_part(const Vector& point) {
   fixed_part_.resize(model_->rows(), static_cast<Index>(predictors.size()));
   for (std::size_t k = 0; k < predictors.size(); ++k) {
     auto column = fixed_part_.col(static_cast<Index>(k));
-    if (predictors[k].offset.size() > 0)
-      column = predictors[k].offset;
-    else
-      column.setZero();
+    predictors[k].set_fixed_part(column);
     if (coefficient_offset_[k] >= 0 && predictors[k].columns() > 0)
       column.noalias() += predictors[k].matrix * point.segment(coefficient_offset_[k], predictors[k].columns());
   }
@@ -125,7 +127,7 @@ bool LaplaceObjective::find_mode(double tolerance) {
   Vector v = mode_, gradient, trial_gradient;
   double current = penalised(v, gradient, false);
   if (!std::isfinite(current)) {
-    v.setZero();
+    v = start_mode_;
     current = penalised(v, gradient, false);
   }
   if (!std::isfinite(current)) {

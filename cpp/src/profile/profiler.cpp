@@ -56,7 +56,8 @@ Vector Profiler::from_values(const Vector& values) const {
   if (!gaussian_) return point;
   Vector out(point.size() - map_.theta_offset() + 1);
   out.head(out.size() - 1) = point.tail(out.size() - 1);
-  out[out.size() - 1] = model_.predictors()[1].matrix(0, 0) * point[map_.coefficient_offset(1)];
+  const LinearPredictor& dispersion = model_.predictors()[1];
+  out[out.size() - 1] = dispersion.matrix(0, 0) * point[map_.coefficient_offset(1)] + dispersion.level;
   return out;
 }
 
@@ -66,7 +67,8 @@ Vector Profiler::to_values(const Vector& point) {
   Vector full(map_.size());
   const Vector coefficients = gaussian_->coefficients();
   full.segment(map_.coefficient_offset(0), coefficients.size()) = coefficients;
-  full[map_.coefficient_offset(1)] = point[point.size() - 1] / model_.predictors()[1].matrix(0, 0);
+  const LinearPredictor& dispersion = model_.predictors()[1];
+  full[map_.coefficient_offset(1)] = (point[point.size() - 1] - dispersion.level) / dispersion.matrix(0, 0);
   full.tail(point.size() - 1) = point.head(point.size() - 1);
   return map_.to_values(full);
 }
@@ -82,7 +84,7 @@ AffineSpace Profiler::space(double value) {
     }
     const LinearPredictor& dispersion = model_.predictors()[1];
     AffineSpace out = all.without({gaussian_->size() - 1});
-    out.base[gaussian_->size() - 1] = dispersion.matrix(0, 0) * value / dispersion.to_user(0, 0);
+    out.base[gaussian_->size() - 1] = dispersion.matrix(0, 0) * value / dispersion.to_user(0, 0) + dispersion.level;
     return out;
   }
   Vector values = request_.estimate;

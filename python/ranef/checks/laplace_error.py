@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from ranef.checks.importance import ImportanceSample, importance_sample
 from ranef.checks.spherical import spherical_system
 from ranef.errors import DataError, NotAvailableError
+from ranef.parameters import difference_step
 from ranef.textgrid import significant, text_grid
 from ranef.varcorr import covariance_blocks
 
@@ -202,7 +203,7 @@ def _covariance_derivatives(fit: Fit) -> dict[int, Floats]:
     for place, parameter in enumerate(fit.parameter_info):
         if parameter.kind == "beta":
             continue
-        step = _STEP * max(1.0, abs(values[place]))
+        step = difference_step(parameter, values[place], _STEP)
         ends = []
         for sign in (-1.0, 1.0):
             moved = values.copy()

@@ -83,7 +83,10 @@ class Linearised:
 
     @cached_property
     def _whole_inverse(self) -> Floats:
-        return np.asarray(linalg.inv(self.hessian.toarray()))
+        hessian = self.hessian.toarray()
+        # Coefficients have units, effects have none: the inverse is taken where every diagonal entry is one.
+        unit = 1.0 / np.sqrt(np.diag(hessian))
+        return np.asarray(linalg.inv(hessian * np.outer(unit, unit)) * np.outer(unit, unit))
 
     def inverse_block(self, places: Ints) -> Floats:
         """Rows and columns `places` of H^-1, symmetric."""

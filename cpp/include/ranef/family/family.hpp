@@ -53,6 +53,9 @@ struct FamilyDefaults {
   static constexpr bool has_dispersion = false;
   static constexpr bool zero_has_probability = true;  ///< P(Y = 0) > 0: false for densities and truncated counts
   static constexpr bool can_truncate = false;
+  static constexpr bool has_unit = false;  ///< the response can be measured in any unit: it has a scale of its own
+  /// What a response in multiples of `unit` takes off the dispersion predictor.
+  static double dispersion_origin(double) { return 0.0; }
   static constexpr int kept = 0;  ///< columns filled by `keep`
   static void keep(Observation&) {}
   /// Dispersion predictor to start a fit from, given the response's mean and variance.

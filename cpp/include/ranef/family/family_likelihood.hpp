@@ -9,6 +9,7 @@
 //     mean_gradient           order 1                           all
 
 #include <array>
+#include <cmath>
 #include <limits>
 #include <type_traits>
 
@@ -29,11 +30,12 @@ class FamilyLikelihood final : public Likelihood {
 
   /// A zero that the family's density does not reach (hurdle) has no constant.
   void prepare(const RowBlock& block, double* out, Index stride) const override {
+    const double log_unit = std::log(block.unit);
     for (Index i = 0; i < block.size; ++i) {
       Observation o = observe<F>(block, i);
       const bool hurdle = Model::zero_inflated && !F::zero_has_probability && o.y == 0.0;
       if (!hurdle) F::keep(o);
-      out[i] = hurdle ? 0.0 : F::constant(o);
+      out[i] = hurdle ? 0.0 : F::constant(o) + log_unit;
       for (int c = 0; c < F::kept; ++c) out[(c + 1) * stride + i] = o.kept[c];
     }
   }
@@ -64,6 +66,17 @@ class FamilyLikelihood final : public Likelihood {
   bool is_least_squares() const override {
     return std::is_same_v<F, struct Gaussian> && link_ == Link::identity && !Model::zero_inflated;
   }
+
+  bool has_unit() const override { return F::has_unit; }
+
+  std::array<PredictorUnit, kMaxPredictors> predictor_units(double unit) const override {
+    std::array<PredictorUnit, kMaxPredictors> out;
+    out[0] = link_unit(link_, unit);
+    if constexpr (F::has_dispersion) out[1].origin = F::dispersion_origin(unit);
+    return out;
+  }
+
+  Link link() const override { return link_; }
 
   std::array<double, kMaxPredictors> start_predictors(const RowBlock& block) const override {
     return ranef::start_predictors<Model>(link_, block);

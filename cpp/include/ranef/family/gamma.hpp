@@ -21,6 +21,7 @@ struct Gamma : FamilyDefaults {
   using Mean = PositiveMean<T>;
   static constexpr bool has_dispersion = true;
   static constexpr bool zero_has_probability = false;
+  static constexpr bool has_unit = true;
   static constexpr int kept = 1;
 
   static FamilyInfo info() {

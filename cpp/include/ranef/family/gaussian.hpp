@@ -16,6 +16,8 @@ struct Gaussian : FamilyDefaults {
   using Mean = RealMean<T>;
   static constexpr bool has_dispersion = true;
   static constexpr bool zero_has_probability = false;
+  static constexpr bool has_unit = true;
+  static double dispersion_origin(double unit) { return std::log(unit); }
 
   static FamilyInfo info() {
     FamilyInfo out;

@@ -15,6 +15,7 @@
 #include <array>
 #include <memory>
 
+#include "ranef/link/link.hpp"
 #include "ranef/random/generator.hpp"
 #include "ranef/types.hpp"
 
@@ -28,6 +29,7 @@ struct RowBlock {
   const double* weights = nullptr;   ///< multiplier of each row's log-likelihood; null: all one
   const double* prepared = nullptr;  ///< column c of `prepare` at prepared + c * prepared_stride
   Index prepared_stride = 0;
+  double unit = 1.0;  ///< what the response is in multiples of: a density is that of unit * response
   std::array<const double*, kMaxPredictors> eta{};
 };
 
@@ -66,6 +68,12 @@ class Likelihood {
 
   /// Gaussian with identity link and no wrapper: sums of squares are all that matters.
   virtual bool is_least_squares() const = 0;
+
+  /// Whether the response can be measured in any unit.
+  virtual bool has_unit() const = 0;
+  /// Every predictor where the response is held in multiples of `unit`.
+  virtual std::array<PredictorUnit, kMaxPredictors> predictor_units(double unit) const = 0;
+  virtual Link link() const = 0;
 
   /// Constant linear predictors to start a fit from, given the whole response.
   virtual std::array<double, kMaxPredictors> start_predictors(const RowBlock& block) const = 0;

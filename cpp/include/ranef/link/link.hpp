@@ -18,6 +18,15 @@ enum class Link { identity, log, logit, probit, cloglog, cauchit, inverse, sqrt 
 inline constexpr std::array<const char*, 8> kLinkNames = {"identity", "log",     "logit",   "probit",
                                                           "cloglog",  "cauchit", "inverse", "sqrt"};
 
+/// What a linear predictor becomes where the response is measured in another unit: eta = factor * eta' + origin.
+struct PredictorUnit {
+  double factor = 1.0;
+  double origin = 0.0;
+};
+
+/// The mean's predictor where y = unit * y'; none for the links of probabilities.
+PredictorUnit link_unit(Link link, double unit);
+
 double link_inverse(Link link, double eta);
 double link_inverse_derivative(Link link, double eta);
 double link_function(Link link, double mu);

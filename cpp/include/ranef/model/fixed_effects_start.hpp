@@ -13,6 +13,10 @@ struct FixedEffectsStart {
   Vector scale;  ///< per predictor, standard deviation of the working residuals l'_k / W_kk: its natural unit
 };
 
+/// Coefficients of every predictor, one after the other, at which it is as good as constant: at the link of the
+/// response's mean, a moment estimate of the dispersion, some zeros taken as inflation.
+Vector constant_predictors(const Model& model);
+
 FixedEffectsStart fit_fixed_effects(const Model& model);
 
 }  // namespace ranef

@@ -11,7 +11,7 @@ namespace ranef {
 
 struct GaussianProducts {
   Vector least_squares;   ///< coefficients that y was reduced by
-  double log_scales = 0;  ///< sum of the weights times the offsets of the log residual sd: -1/2 log|W|
+  double log_scales = 0;  ///< sum of the weights times the offsets of the log residual sd, with the response's unit
   CrossProducts blocks;
 };
 

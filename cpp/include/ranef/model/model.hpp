@@ -1,8 +1,17 @@
 #pragma once
 // Data + likelihood + random terms: what an objective is computed from. Immutable once built.
 //
-// The columns of every fixed-effect matrix are replaced by an orthogonal basis of the same space, with mean square
-// one (X = X~ R, beta = R^-1 beta~): cross products do not cancel, and one unit of any coefficient means the same.
+// Nothing that is computed from a model sees the user's units, so that every tolerance is relative to what it measures:
+//
+//   columns    of every fixed-effect matrix are replaced by an orthogonal basis of the same space, with mean square one
+//              (X = X~ R, beta = R^-1 beta~): cross products do not cancel, and one unit of any coefficient means the
+//              same; those of random terms are scaled alike (random_term.hpp);
+//   response   with a scale of its own (gaussian, gamma) is held in multiples of its spread, y = unit * y'. The mean's
+//              predictor is then factor * eta' + origin (identity: the unit, 0; inverse: 1 / unit, 0; sqrt: its root,
+//              0; log: 1, log unit) and log sigma of a gaussian is log unit above that of y';
+//   precision  offsets of a constant log residual sd are held about their mean.
+//
+// `to_user` of predictors and terms maps back. A response's unit is a power of four.
 
 #include <memory>
 #include <vector>
@@ -20,11 +29,20 @@ struct PredictorInput {
 };
 
 struct LinearPredictor {
-  Matrix matrix;   ///< n x p, orthogonal columns of mean square one
-  Matrix to_user;  ///< beta of the user's columns = to_user * ours
-  Vector offset;   ///< n, or empty
+  Matrix matrix;       ///< n x p, orthogonal columns of mean square one
+  Matrix to_user;      ///< beta of the user's columns = to_user * ours
+  Vector offset;       ///< n, or empty: zero
+  double level = 0.0;  ///< of all rows, beside the offset
+  PredictorUnit unit;  ///< the user's predictor from ours
 
   Index columns() const { return matrix.cols(); }
+  /// What no coefficient moves: offset + level of the rows of `out`.
+  void set_fixed_part(Eigen::Ref<Vector> out) const {
+    if (offset.size() > 0)
+      out = offset.array() + level;
+    else
+      out.setConstant(level);
+  }
   /// log |det to_user|: the change of variables from our columns to the user's.
   double log_volume() const { return to_user.diagonal().cwiseAbs().array().log().sum(); }
 };
@@ -46,7 +64,7 @@ class Model {
  public:
   explicit Model(ModelInput input);
 
-  /// The same model with another response of the same length; everything that does not depend on it is shared.
+  /// The same model with another response of the same length; the design is shared where their units are the same.
   Model with_response(Vector response) const;
 
   /// The same model with the effects of one unstructured term in another order: the covariance's Cholesky factor then
@@ -62,7 +80,9 @@ class Model {
   const DenseKernels& kernels() const { return kernels_; }
   const std::vector<LinearPredictor>& predictors() const { return design_->predictors; }
   const std::vector<RandomTerm>& terms() const { return design_->terms; }
+  /// In multiples of `unit`.
   const Vector& response() const { return response_; }
+  double unit() const { return design_->unit; }
   const Vector& weights() const { return design_->weights; }
 
   /// All random effects in the mean's predictor: passes need its derivatives alone.
@@ -82,6 +102,10 @@ class Model {
     std::vector<LinearPredictor> predictors;
     std::vector<RandomTerm> terms;
     Vector trials, weights;
+    double unit = 1.0;
+
+    /// To multiples of `ratio` times the unit so far.
+    void change_unit(const Likelihood& likelihood, double ratio);
   };
 
   void set_response(Vector response);

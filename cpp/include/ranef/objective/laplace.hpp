@@ -63,7 +63,7 @@ class LaplaceObjective final : public Objective {
   const CrossProducts& products() const { return products_; }
   const CrossProductLayout& layout() const { return *layout_; }
   int inner_iterations() const { return inner_iterations_; }
-  /// Forgets the last mode: the next search starts from zero.
+  /// Forgets the last mode: the next search starts without random effects, at a constant mean.
   void reset_mode();
   /// d v^ / d parameter directions: solves H dv = -d2g/dv dpar for one direction (needs `gradient` before).
   Vector mode_derivative(const Vector& direction);
@@ -101,6 +101,7 @@ class LaplaceObjective final : public Objective {
   ScaledSystem system_;
   Matrix fixed_part_;      // n x K: offset + X beta of what is not integrated
   RowMatrix border_rows_;  // n x border, row by row
+  Vector start_mode_;      // where the first search for a mode starts: no random effects, a constant mean
   Vector point_, mode_;
   TermVectors effects_, effect_gradient_;
   Vector border_gradient_;
