@@ -49,11 +49,18 @@ def planted() -> list[list[str]]:
     return [[name, f"NOT NAMED: {words}" if words else "yes"] for name, words in missing]
 
 
+def poles(kinds: list[dict[str, Any]]) -> str:
+    """The problems that warn of a true pole, by kind and number."""
+    named = {one["cells"]["model"]: one["true poles"] for one in kinds if one["true poles"]}
+    listed = [f"{kind} {', '.join(map(str, numbers))}" for kind, numbers in named.items()]
+    return f"True poles: {'; '.join(listed) or 'none'}."
+
+
 def tables(records: dict[str, Any]) -> dict[str, str]:
     """What README.md shows."""
     rows = "\n".join(f"| {name} | {reported} |" for name, reported in records["planted"])
     return {
-        "robustness": "\n".join([head(), *map(row, records["kinds"])]),
+        "robustness": "\n".join([head(), *map(row, records["kinds"]), "", poles(records["kinds"])]),
         "planted": f"| planted failure | reported |\n|---|---|\n{rows}",
     }
 

@@ -24,14 +24,12 @@ LIMITS = {
 }
 
 
-def value_of(call: Call, may_refuse: bool, **more: Any) -> float:
-    """The log-likelihood if that is an optimum's, else -infinity; where data are degenerate, also for a refusal."""
+def value_of(call: Call, refusals: tuple[type[Exception], ...] = (), **more: Any) -> float:
+    """The log-likelihood if that is an optimum's, else -infinity; so is a refusal that is an answer."""
     try:
         fit = ranef.fit(**(call | more))
-    except ranef.RanefError:
-        if may_refuse:
-            return -np.inf
-        raise
+    except refusals:
+        return -np.inf
     return float(fit.loglik) if fit.converged else -np.inf
 
 
@@ -39,8 +37,9 @@ def best_of_starts(kind: Kind, call: Call, fit: ranef.Fit, number: int) -> tuple
     """The best log-likelihood of starts that converged, and the start's name."""
     rng = np.random.default_rng([number, SCATTERED])
     starts = thorough(fit, call, rng) if kind.thorough else scattered(call, rng)
-    refusable = kind.may_refuse or kind.thorough
-    return max(((value_of(call, refusable, start=start), name) for name, start in starts), default=(-np.inf, ""))
+    # A start that moves everything may lie where the likelihood is zero.
+    refusals = (ranef.RanefError,) if kind.may_refuse or kind.thorough else ()
+    return max(((value_of(call, refusals, start=start), name) for name, start in starts), default=(-np.inf, ""))
 
 
 def scattered(call: Call, rng: Generator, number: int = SCATTERED) -> Iterator[tuple[str, Start]]:
@@ -152,11 +151,12 @@ def simpler_terms(formula: str) -> Iterator[tuple[str, Call]]:
 
 
 def best_special_case(kind: Kind, call: Call, fit: ranef.Fit) -> tuple[float, str]:
-    """The best log-likelihood of special cases of the model, and its name."""
+    """The best log-likelihood of special cases of the model, and its name; one without an optimum is no rival."""
+    refusals = (ranef.RanefError,) if kind.may_refuse else (ranef.ConvergenceError,)
     cases = [] if call.get("method") == "pql" else list(special_cases(call, fit))
-    return max(((value_of(call, kind.may_refuse, **case), name) for name, case in cases), default=(-np.inf, ""))
+    return max(((value_of(call, refusals, **case), name) for name, case in cases), default=(-np.inf, ""))
 
 
 def twin_value(twin: Twin | None) -> float:
     """The log-likelihood of the same model in other units, in this one's."""
-    return -np.inf if twin is None else value_of(twin.call, may_refuse=False) + twin.shift
+    return -np.inf if twin is None else value_of(twin.call) + twin.shift
