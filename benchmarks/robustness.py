@@ -22,24 +22,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engines import is_installed
 from kinds.kind import Kind
 from published import publish
 from robustness_kinds import KINDS
 from robustness_outcome import Outcome, assess
-from robustness_peer import glmmtmb
+from robustness_peer import Peer
 from robustness_planted import PLANTED
 from robustness_table import head, record, row
 
 
-def run(kind: Kind, sets: int, peer: bool) -> list[Outcome]:
+def run(kind: Kind, sets: int, peer: Peer | None) -> list[Outcome]:
     """All problems of one kind, with glmmTMB beside them."""
     outcomes = [assess(kind, number) for number in range(sets)]
-    answers = glmmtmb(kind, list(range(sets))) if peer else {}
+    answers = peer.answers(kind, sets) if peer is not None else {}
     for outcome in outcomes:
-        answer = answers.get(outcome.number, {})
-        outcome.peer_loglik = answer.get("loglik")
-        outcome.peer_trouble = answer.get("trouble") or ""
+        if answer := answers.get(outcome.number):
+            outcome.peer_loglik, outcome.peer_trouble = answer
     return outcomes
 
 
@@ -56,11 +54,19 @@ def poles(kinds: list[dict[str, Any]]) -> str:
     return f"True poles: {'; '.join(listed) or 'none'}."
 
 
+def peer_in_words(origin: dict[str, Any]) -> str:
+    """Which glmmTMB it was; none where R was absent."""
+    named = [f"{name} {origin['versions'][name]}" for name in ("R", "glmmTMB", "TMB") if origin]
+    return f"Peer: {', '.join(named)}, {origin['date']}." if origin else "Peer: not run."
+
+
 def tables(records: dict[str, Any]) -> dict[str, str]:
     """What README.md shows."""
     rows = "\n".join(f"| {name} | {reported} |" for name, reported in records["planted"])
     return {
-        "robustness": "\n".join([head(), *map(row, records["kinds"]), "", poles(records["kinds"])]),
+        "robustness": "\n".join(
+            [head(), *map(row, records["kinds"]), "", poles(records["kinds"]), peer_in_words(records["peer"])]
+        ),
         "planted": f"| planted failure | reported |\n|---|---|\n{rows}",
     }
 
@@ -77,15 +83,17 @@ def main() -> int:
         "--write", action="store_true", help="write results/robustness.json and the tables of README.md"
     )
     options = parser.parse_args()
-    peer = not options.no_peer and is_installed("glmmTMB")
+    peer = None if options.no_peer else Peer()
     chosen = [kind for kind in KINDS if any(word in kind.name for word in options.kinds)]
-    if options.write and (not peer or len(chosen) < len(KINDS)):
+    if options.write and (peer is None or len(chosen) < len(KINDS)):
         parser.error("--write is for all kinds with glmmTMB beside them")
     everything: list[Outcome] = []
     made: list[dict[str, Any]] = []
     sys.stdout.write(head() + "\n")
     for kind in chosen:
         outcomes = run(kind, options.sets or kind.sets, peer)
+        if options.write and peer is not None:
+            peer.remember()
         everything += outcomes
         made.append(record(kind.name, outcomes))
         sys.stdout.write(row(made[-1]) + "\n")
@@ -95,10 +103,10 @@ def main() -> int:
                 file.writelines(line + "\n" for line in made[-1]["faults"])
         if options.json is not None:
             options.json.write_text(json.dumps([asdict(outcome) for outcome in everything], indent=1))
-    records = {"kinds": made, "planted": planted()}
+    records = {"kinds": made, "planted": planted(), "peer": {}}
     sys.stdout.write(f"\n{tables(records)['planted']}\n")
-    if options.write:
-        publish("robustness", records, r_packages=("glmmTMB", "TMB"))
+    if options.write and peer is not None:
+        publish("robustness", records | {"peer": peer.origin})
     return 1 if any(one["faults"] for one in made) or any(said != "yes" for _, said in records["planted"]) else 0
 
 
