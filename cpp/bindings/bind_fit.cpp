@@ -98,6 +98,8 @@ py::list linear_predictors(const FitResult& fit) {
 void bind_result(py::module_& module) {
   const auto report = [](auto member) { return [member](const FitResult& fit) { return fit.handle.report.*member; }; };
   py::class_<FitResult>(module, "FitResult", "What a fit found.")
+      .def_property_readonly(
+          "started", [](const FitResult& f) { return f.handle.report.termination != ranef::Termination::no_start; })
       .def_property_readonly("values", [](const FitResult& f) { return to_array(f.handle.report.values); })
       .def_property_readonly("loglik", report(&ranef::FitReport::loglik))
       .def_property_readonly("beta",

@@ -19,6 +19,7 @@ LaplaceObjective at_fit(const Model& model, Layouts& layouts, const FitReport& f
 
 /// Covariance of `point` from that of `values`.
 Matrix point_covariance(const ParameterMap& map, const FitReport& fit, const Matrix& covariance) {
+  if (map.size() == 0) return {};  // no matrix that could be decomposed
   Matrix jacobian = map.jacobian(fit.point), known = covariance;
   for (Index i = 0; i < known.rows(); ++i) {
     if (std::isfinite(known(i, i)) && jacobian.row(i).allFinite()) continue;

@@ -42,7 +42,7 @@ def refit(fit: Fit, y: ArrayLike) -> Fit:
     options = fit.model.specification.control.options()
     with fit.model.computing():
         result = fit.model.core.refit(response, options, start, held)
-    if np.size(result.values) == 0:
+    if not result.started:
         raise ConvergenceError(no_start_message(str(result.reason)))
     timings = {"parse": 0.0, "design": 0.0, "fit": time.perf_counter() - began}
     design = dataclasses.replace(fit.design, response=dataclasses.replace(fit.design.response, values=response))
@@ -110,7 +110,7 @@ def at(fit: Fit, values: Values) -> Fit:
             result = model.core.fit(model.specification.control.options(), vector, held, None)
     except ValueError as error:
         raise DataError(f"no model has these values: {error}") from error
-    if np.size(result.values) == 0:
+    if not result.started:
         raise ConvergenceError(f"the log-likelihood has no value at the given parameters ({result.reason})")
     made = FitClass(model, estimate_from_core(result))
     made._core_result = result

@@ -215,7 +215,7 @@ class Model:
         start, held = self._explicit_start()
         with self.computing():
             result = self.core.fit(control.options(), start, held, progress_callback(control))
-        if np.size(result.values) == 0:
+        if not result.started:
             raise ConvergenceError(no_start_message(str(result.reason)))
         timings = self.timings | {"fit": time.perf_counter() - began}
         return Fit(self, estimate_from_core(result), core_result=result, timings=timings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ranef.design.checks import check_identifiable, check_random_columns, check_response_apart
+from ranef.design.checks import check_identifiable, check_one_level, check_random_columns, check_response_apart
 from ranef.design.complete_rows import NaAction, complete_rows, read_model_columns, without_zero_precision
 from ranef.design.design import Design, NewDesign, PredictorDesign, RandomDesign
 from ranef.design.fixed import check_contrasts
@@ -78,6 +78,7 @@ def build_design(
         formula=formula,
     )
     check_random_columns(design)
+    check_one_level(design)
     check_identifiable(design, family.name)
     return design
 

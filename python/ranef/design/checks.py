@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ranef.callers import caller_level
 from ranef.design.design import Design, RandomDesign
@@ -14,6 +15,10 @@ from ranef.formula.parse import ResponsePart
 
 # Smallest eigenvalue of the columns' cosines below which they count as dependent: the rounding of their sums.
 _DEPENDENT = 1e-14
+# Share of a column outside the span of others below which it is theirs.
+_SPANNED = 1e-10
+
+Floats = NDArray[np.float64]
 
 
 def check_identifiable(design: Design, family_name: str) -> None:
@@ -90,6 +95,40 @@ def check_random_columns(design: Design) -> None:
                 DesignWarning,
                 stacklevel=caller_level(),
             )
+
+
+def check_one_level(design: Design) -> None:
+    """The effects of a grouping factor's only level must not all be fixed effects too.
+
+    Raises
+    ------
+    DataError
+        If they are: with the fixed effects taken out, nothing of the random ones is left in the data.
+    """
+    for term in design.terms:
+        if len(term.labels) > 1:
+            continue
+        fixed = next(p.fixed for p in design.predictors if p.component == term.component)
+        if len(term.term_names) <= len(fixed.names) and _spanned(_columns(term), fixed.matrix):
+            raise DataError(
+                f"the grouping factor {term.group!r} of {term.spec.term.source} has one level, "
+                f"{str(term.labels[0])!r}, and its effects {', '.join(map(repr, term.term_names))} are fixed effects "
+                f"too, which leaves nothing that tells their variances: leave the term out, or the fixed effects"
+            )
+
+
+def _columns(term: RandomDesign) -> Floats:
+    """The term's columns (n, q), as they stand in its only level."""
+    if term.column is not None:
+        return np.asarray(term.column[:, None] == np.arange(len(term.term_names)), dtype=np.float64)
+    return term.basis if term.basis is not None else np.ones((len(term.levels), 1))
+
+
+def _spanned(columns: Floats, matrix: Floats) -> bool:
+    """Whether all `columns` are linear combinations of those of `matrix`, to rounding."""
+    basis, _ = np.linalg.qr(matrix)
+    left = columns - basis @ (basis.T @ columns)
+    return bool((np.linalg.norm(left, axis=0) <= _SPANNED * np.linalg.norm(columns, axis=0)).all())
 
 
 def _constant_residual(design: Design) -> bool:

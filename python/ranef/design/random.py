@@ -60,12 +60,17 @@ def build_random(component: str, term: RandomTerm, table: Table, contrasts: Mapp
     Raises
     ------
     DataError
-        If the grouping factor has one level.
+        If the grouping factor has one level, and that one effect.
     FormulaError
         If the structure does not fit the effects.
     """
     group, levels, labels = _code_group(term, table)
     names, effects, basis, column = _build_effects(term, table, contrasts)
+    if len(labels) < 2 and len(names) < 2:
+        raise DataError(
+            f"the grouping factor {term.group!r} of {term.source} has {_only_level(labels, table)}: one level's single "
+            f"effect is one draw, which says nothing of a variance; leave the term out"
+        )
     if term.structure in ("cs", "ar1") and len(names) < 2:
         raise FormulaError(
             f"{term.source} has one column a level: {term.structure} needs two or more, such as "
@@ -109,13 +114,12 @@ def _code_group(term: RandomTerm, table: Table) -> tuple[GroupSpec, Codes, pd.In
     else:
         cells, codes = _distinct(_mixed_radix([c for c, _ in coded], levels), [len(index) for index in levels])
         labels = _cell_labels(cells, levels)
-    if len(labels) < 2:
-        only = repr(str(labels[0])) if len(labels) else "none"
-        raise DataError(
-            f"the grouping factor {term.group!r} of {term.source} has one level, {only}, in the {table.n_rows} rows "
-            f"used: a variance between levels needs at least two"
-        )
     return GroupSpec(term.groups, levels, cells), codes, labels
+
+
+def _only_level(labels: pd.Index, table: Table) -> str:
+    only = repr(str(labels[0])) if len(labels) else "none"
+    return f"one level, {only}, in the {table.n_rows} rows used"
 
 
 def _levels_in(group: GroupSpec, table: Table) -> Codes:
