@@ -121,6 +121,7 @@ void bind_result(py::module_& module) {
       .def_property_readonly("expected_gain", report(&ranef::FitReport::expected_gain))
       .def_property_readonly("singular", [](const FitResult& f) { return !f.handle.report.at_zero.empty(); })
       .def_property_readonly("at_bound", [](const FitResult& f) { return to_ints(f.handle.report.at_limit); })
+      .def_property_readonly("deficient", [](const FitResult& f) { return to_ints(f.handle.report.deficient); })
       .def_property_readonly("at_zero", [](const FitResult& f) { return to_ints(f.handle.report.at_zero); });
 }
 

@@ -175,5 +175,5 @@ def _perfect_correlations(fit: FitState) -> tuple[str, ...]:
     return tuple(
         p.name
         for p, value in zip(fit.parameter_info, fit.parameter_values, strict=True)
-        if p.kind == "cor" and abs(value) > 1 - 1e-4
+        if p.kind == "cor" and p.owner in fit.deficient_terms and abs(value) > 1 - 1e-4
     )

@@ -62,6 +62,8 @@ class Estimate:
     singular : whether some variance is zero
     at_zero : places in `values` of zero standard deviations, and of what they leave undetermined
     at_bound : places in `values` of parameters at the end of their range
+    deficient : places of the terms of correlated effects whose covariance has not full rank, whatever the origin and
+        unit of their columns
     """
 
     values: Floats
@@ -80,6 +82,7 @@ class Estimate:
     singular: bool
     at_zero: tuple[int, ...]
     at_bound: tuple[int, ...]
+    deficient: tuple[int, ...] = ()
 
     @property
     def stopped(self) -> str:
@@ -115,6 +118,7 @@ def estimate_from_core(result: _core.FitResult) -> Estimate:
         singular=bool(result.singular),
         at_zero=tuple(int(i) for i in result.at_zero),
         at_bound=tuple(int(i) for i in result.at_bound),
+        deficient=tuple(int(i) for i in result.deficient),
     )
 
 

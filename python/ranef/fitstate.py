@@ -149,7 +149,16 @@ class FitState:
     @property
     def singular(self) -> bool:
         """Whether some variance is zero or a covariance matrix has not full rank (a valid result)."""
-        return self.estimate.singular or any(block.is_singular for block in self.covariance_blocks)
+        return self.estimate.singular or bool(self.deficient_terms)
+
+    @property
+    def deficient_terms(self) -> tuple[int, ...]:
+        """Places of the random terms whose covariance has not full rank."""
+        return tuple(
+            place
+            for place, block in enumerate(self.covariance_blocks)
+            if (place in self.estimate.deficient if block.structure == "us" else block.is_singular)
+        )
 
     @cached_property
     def outside_count(self) -> int:

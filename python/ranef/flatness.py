@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from ranef.errors import ConvergenceError
 from ranef.finding import Finding
-from ranef.parameters import Parameter
 from ranef.separation import separation_findings
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ _FLAT = 1e-4
 # Variance parameters may move by this multiple of themselves (correlations: of 1) within one standard error before
 # they count as undetermined, provided the likelihood needs them: without them it falls by more than `_NEEDED`.
 _LOOSE = 30.0
-_PERFECT = 1.0 - 1e-4
 _NEEDED = 0.5
 
 
@@ -62,7 +60,7 @@ def _undetermined(fit: FitState, beside_infinite: bool) -> list[str]:
     Beside coefficients that run to infinity others are undetermined because of them, and not for themselves.
     """
     settled = {*fit.estimate.at_zero, *fit.estimate.at_bound}
-    singular = {p.owner for p in _singular_parameters(fit)}
+    singular = fit.deficient_terms
     return [
         p.name
         for place, p in enumerate(fit.model.parameter_info)
@@ -70,16 +68,6 @@ def _undetermined(fit: FitState, beside_infinite: bool) -> list[str]:
         and place not in settled
         and not (p.kind == "beta" and beside_infinite)
         and not (p.kind != "beta" and p.owner in singular)
-    ]
-
-
-def _singular_parameters(fit: FitState) -> list[Parameter]:
-    """Correlations of 1 or -1: beside them a term's other parameters have no two-sided curvature."""
-    values = np.asarray(fit.estimate.values)
-    return [
-        p
-        for p, value in zip(fit.model.parameter_info, values, strict=True)
-        if p.kind == "cor" and abs(value) > _PERFECT
     ]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ranef import _core
+from ranef.admissible import check_admissible
 from ranef.errors import ConvergenceError, DataError
 from ranef.estimate import estimate_from_core
 from ranef.formulas import updated_formula, updated_one_sided
@@ -98,11 +99,10 @@ def check_support(fit: Fit, y: Floats) -> None:
 def at(fit: Fit, values: Values) -> Fit:
     """The model at given parameters; see `Fit.at`."""
     from ranef.result import Fit as FitClass
-    from ranef.unfitted import check_admissible
 
     fit.require_data("at()")
     vector = values_by_name(values, fit.parameter_names, "values", default=np.asarray(fit.parameter_values))
-    check_admissible(fit.parameter_info, vector)
+    check_admissible(fit.parameter_info, vector, fit.design)
     model = fit.ml_model
     try:
         with model.computing():

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ranef import _core
+from ranef.admissible import check_admissible
 from ranef.assemble import core_model, has_component, observations
 from ranef.control import Control
 from ranef.design.build import NaAction
@@ -157,7 +158,7 @@ class Model:
             check_name(name, self.names, "fixed")
             held[self.names.index(name)] = True
             start[self.names.index(name)] = number(value, name, "fixed")
-        check_admissible(self.parameter_info, start)
+        check_admissible(self.parameter_info, start, self.design)
         check_held(self.parameter_info, held, self.design)
         return start, held
 
@@ -190,7 +191,7 @@ class Model:
     def vector(self, values: Values) -> Floats:
         """A checked parameter vector."""
         vector = values_by_name(values, self.names, "values")
-        check_admissible(self.parameter_info, vector)
+        check_admissible(self.parameter_info, vector, self.design)
         return vector
 
     def fit(self) -> Fit:
@@ -204,6 +205,8 @@ class Model:
         ------
         ConvergenceError
             If the likelihood has no value where the fit starts.
+        DataError
+            If `start` or `fixed` hold values that no model has.
 
         Warns
         -----
@@ -213,8 +216,11 @@ class Model:
         began = time.perf_counter()
         control = self.specification.control
         start, held = self._explicit_start()
-        with self.computing():
-            result = self.core.fit(control.options(), start, held, progress_callback(control))
+        try:
+            with self.computing():
+                result = self.core.fit(control.options(), start, held, progress_callback(control))
+        except ValueError as error:
+            raise DataError(f"start= or fixed=: no model has these values: {error}") from error
         if not result.started:
             raise ConvergenceError(no_start_message(str(result.reason)))
         timings = self.timings | {"fit": time.perf_counter() - began}
@@ -260,21 +266,6 @@ def no_start_message(reason: str) -> str:
 def progress_callback(control: Control) -> Callable[[int, float, float, float], None] | None:
     """What the optimiser calls after every iteration."""
     return print_progress if control.verbose else None
-
-
-def check_admissible(parameters: tuple[Parameter, ...], values: Floats) -> None:
-    """Refuse standard deviations below zero and correlations outside [-1, 1].
-
-    Raises
-    ------
-    DataError
-        Naming the parameter and its value.
-    """
-    for parameter, value in zip(parameters, values, strict=True):
-        if parameter.kind == "sd" and value < 0:
-            raise DataError(f"{parameter.name} is {value:g}; a standard deviation is at least 0")
-        if parameter.kind == "cor" and abs(value) > 1:
-            raise DataError(f"{parameter.name} is {value:g}; a correlation lies in [-1, 1]")
 
 
 def partly_held_pairs(design: Design, fixed: Collection[str]) -> tuple[int, ...]:

@@ -42,8 +42,9 @@ struct FitReport {
   double expected_gain = 0;  ///< log-likelihood that a further Newton step would gain
   bool curvature_positive = true;
   int iterations = 0, evaluations = 0, inner_iterations = 0;
-  std::vector<Index> at_zero;   ///< parameters (of `values`) that are zero or undetermined because a variance is
-  std::vector<Index> at_limit;  ///< correlations that have reached the end of their range
+  std::vector<Index> at_zero;    ///< parameters (of `values`) that are zero or undetermined because a variance is
+  std::vector<Index> at_limit;   ///< correlations that have reached the end of their range
+  std::vector<Index> deficient;  ///< terms whose covariance has not full rank
 };
 
 struct FitRequest {

@@ -147,6 +147,7 @@ FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& re
   out.effects = user_effects(model, objective.effects());
   out.at_zero = reported_zeros(model, map, out.point, found.at_zero);
   out.at_limit = reported_limits(model, map, out.point);
+  out.deficient = deficient_terms(model, map, out.point);
   return out;
 }
 

@@ -68,6 +68,7 @@ FitReport fit_profiled(const Model& model, Layouts& layouts, const FitRequest& r
   for (Index& h : held) h += map.theta_offset();
   out.at_zero = reported_zeros(model, map, out.point, held);
   out.at_limit = reported_limits(model, map, out.point);
+  out.deficient = deficient_terms(model, map, out.point);
   return out;
 }
 

@@ -1,5 +1,6 @@
 #include "report.hpp"
 
+#include <Eigen/Eigenvalues>
 #include <Eigen/LU>
 #include <algorithm>
 #include <cmath>
@@ -84,6 +85,23 @@ std::vector<Index> reported_limits(const Model& model, const ParameterMap& map, 
     const Covariance& covariance = *model.terms()[t].covariance;
     for (const int p : covariance.at_limit(point.segment(map.term_offset(t), covariance.parameter_count())))
       out.push_back(map.term_offset(t) + p);
+  }
+  return out;
+}
+
+std::vector<Index> deficient_terms(const Model& model, const ParameterMap& map, const Vector& point) {
+  constexpr double kSmallest = 1e-6;  // eigenvalue of a correlation matrix
+  std::vector<Index> out;
+  for (std::size_t t = 0; t < model.terms().size(); ++t) {
+    const Covariance& covariance = *model.terms()[t].covariance;
+    if (covariance.basis_freedom() != BasisFreedom::full || covariance.width() < 2) continue;
+    const Vector theta = point.segment(map.term_offset(t), covariance.parameter_count());
+    const Index width = covariance.width();
+    const Matrix marginal = covariance.marginal(theta, Matrix::Identity(width, width));
+    const Vector inverse = marginal.diagonal().cwiseSqrt().cwiseInverse();
+    const Matrix correlation = inverse.asDiagonal() * marginal * inverse.asDiagonal();
+    if (!inverse.allFinite() || Eigen::SelfAdjointEigenSolver<Matrix>(correlation).eigenvalues()[0] < kSmallest)
+      out.push_back(static_cast<Index>(t));
   }
   return out;
 }

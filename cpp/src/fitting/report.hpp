@@ -16,6 +16,9 @@ std::vector<Index> reported_zeros(const Model& model, const ParameterMap& map, c
                                   const std::vector<Index>& held);
 /// Parameters of `values` at the end of their range.
 std::vector<Index> reported_limits(const Model& model, const ParameterMap& map, const Vector& point);
+/// Terms of correlated effects whose covariance has not full rank, judged in the model's orthonormal columns: neither
+/// the origin nor the unit of the user's matters.
+std::vector<Index> deficient_terms(const Model& model, const ParameterMap& map, const Vector& point);
 void copy_optimizer(const BoundaryReport& from, FitReport& to);
 
 FitReport fit_profiled(const Model& model, Layouts& layouts, const FitRequest& request);

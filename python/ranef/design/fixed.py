@@ -14,6 +14,7 @@ from ranef.design.columns import Codes, Floats
 from ranef.design.design import FixedDesign
 from ranef.design.frame import Table, name_rows
 from ranef.design.plain import PlainSpec, plan
+from ranef.design.rounding import warn_of_rounding
 from ranef.errors import DataError
 from ranef.formula.algebra import Terms
 from ranef.formula.expression import Expression, column_alias, formulaic_name, without_aliases
@@ -64,6 +65,11 @@ def build_fixed(terms: Terms, table: Table, contrasts: Mapping[str, str]) -> Fix
     ------
     DataError
         If there are more columns than rows, a factor has one level, or a column is not finite.
+
+    Warns
+    -----
+    DesignWarning
+        If a column is dropped that depends on others only to the precision of the computation.
     """
     matrix, spec = build_matrix(terms, table, contrasts)
     n_rows, n_columns = matrix.shape
@@ -75,6 +81,7 @@ def build_fixed(terms: Terms, table: Table, contrasts: Mapping[str, str]) -> Fix
     _check_names(spec.names, terms)
     kept = _independent(matrix)
     if len(kept) < n_columns:
+        warn_of_rounding(matrix, spec.names, kept)
         matrix = np.asfortranarray(matrix[:, list(kept)])
     names = tuple(spec.names[k] for k in kept)
     dropped = tuple(name for k, name in enumerate(spec.names) if k not in set(kept))
