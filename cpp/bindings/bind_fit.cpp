@@ -116,6 +116,8 @@ void bind_result(py::module_& module) {
       .def_property_readonly("reason", [](const FitResult& f) { return reason(f.handle.report); })
       .def_property_readonly("iterations", report(&ranef::FitReport::iterations))
       .def_property_readonly("evaluations", report(&ranef::FitReport::evaluations))
+      .def_property_readonly("residual_error", report(&ranef::FitReport::residual_error))
+      .def_property_readonly("tiny_residual", report(&ranef::FitReport::tiny_residual))
       .def_property_readonly("inner_iterations", report(&ranef::FitReport::inner_iterations))
       .def_property_readonly("gradient", [](const FitResult& f) { return to_array(f.handle.report.gradient); })
       .def_property_readonly("expected_gain", report(&ranef::FitReport::expected_gain))

@@ -206,6 +206,26 @@ void hessian_is_positive(const Subject& subject) {
   check(start.allFinite() && std::isfinite(profiled.value(start)), "a start with a value");
 }
 
+/// Rotations and cross products lead to the same factor: its pivots, and its last row.
+void rows_match(const Subject& subject) {
+  const Model& model = subject.model;
+  const int columns = int(model.predictors()[0].columns());
+  const CrossProductLayout layout(model.terms(), model.rows(), columns + 1);
+  const GaussianProducts products = gaussian_products(model, layout.pairs());
+  ScaledSystem by_products(model.terms(), layout, model.kernels()), by_rows = by_products;
+  const GaussianRows rows(model, layout, products.least_squares);
+  const int last = layout.pattern().tail_order() - 1;
+  for (const Vector& theta : thetas(model)) {
+    by_products.set_theta(theta);
+    by_rows.set_theta(theta);
+    check(by_products.factor(products.blocks) && rows.factor(by_rows), "a factor");
+    check_near(by_rows.cholesky().log_determinant(columns), by_products.cholesky().log_determinant(columns), 1e-11,
+               1e-11, "log determinant");
+    for (int j = 0; j <= last; ++j)
+      check_near(by_rows.cholesky().tail(last, j), by_products.cholesky().tail(last, j), 1e-9, 1e-9, "last row");
+  }
+}
+
 void test_no_value() {
   run("an autocorrelation beyond its range has no value, and says so", [] {
     const Subject subject(kinds[0]);
@@ -243,6 +263,7 @@ int main() {
     run(kind.name + ": the criterion is the dense one", [&] { value_matches(subject); });
     run(kind.name + ": the gradient is that of the criterion", [&] { gradient_matches(subject); });
     run(kind.name + ": conditional modes", [&] { effects_match(subject); });
+    run(kind.name + ": the factor from the rows", [&] { rows_match(subject); });
     run(kind.name + ": what a search starts from", [&] { hessian_is_positive(subject); });
   }
   test_no_value();

@@ -9,6 +9,7 @@ from ranef.callers import caller_level
 from ranef.diagnose import convergence_findings
 from ranef.errors import ConvergenceWarning
 from ranef.flatness import spectrum_findings
+from ranef.rounding import rounding_findings
 from ranef.separation import separation_findings
 
 if TYPE_CHECKING:
@@ -33,6 +34,6 @@ def warn_about(fit: FitState) -> None:
     if not fit.converged:
         text = "; ".join(str(finding) for finding in convergence_findings(fit))
         warnings.warn(f"the fit did not converge: {text}", ConvergenceWarning, stacklevel=caller_level())
-    for finding in separation_findings(fit):
+    for finding in [*separation_findings(fit), *rounding_findings(fit)]:
         if finding.problem:
             warnings.warn(str(finding), ConvergenceWarning, stacklevel=caller_level())

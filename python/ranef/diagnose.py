@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ranef.errors import ConvergenceError
 from ranef.finding import Finding
 from ranef.flatness import spectrum_findings, variance_findings
+from ranef.rounding import rounding_findings
 from ranef.separation import separation_findings
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def all_findings(fit: Fit) -> tuple[Finding, ...]:
     if fit.stored is not None:
         return fit.stored.findings
     found = [*convergence_findings(fit), *boundary_findings(fit), *spectrum_findings(fit)]
-    found += [*variance_findings(fit), *separation_findings(fit)]
+    found += [*variance_findings(fit), *separation_findings(fit), *rounding_findings(fit)]
     return tuple(dict.fromkeys(found))
 
 

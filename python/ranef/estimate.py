@@ -59,6 +59,8 @@ class Estimate:
     converged, reason, iterations, evaluations, inner_iterations : how the optimiser ended
     gradient : of the negative log-likelihood in the directions that the optimiser moved in
     expected_gain : log-likelihood still to be gained, predicted from gradient and curvature
+    residual_error : of a gaussian's residual variance, for rounding, relative to itself; zero elsewhere
+    tiny_residual : whether that variance is so small that differences of the likelihood have no digits
     singular : whether some variance is zero
     at_zero : places in `values` of zero standard deviations, and of what they leave undetermined
     at_bound : places in `values` of parameters at the end of their range
@@ -79,6 +81,8 @@ class Estimate:
     inner_iterations: int
     gradient: Floats
     expected_gain: float
+    residual_error: float
+    tiny_residual: bool
     singular: bool
     at_zero: tuple[int, ...]
     at_bound: tuple[int, ...]
@@ -115,6 +119,8 @@ def estimate_from_core(result: _core.FitResult) -> Estimate:
         inner_iterations=int(result.inner_iterations),
         gradient=_read_only(result.gradient),
         expected_gain=float(result.expected_gain),
+        residual_error=float(result.residual_error),
+        tiny_residual=bool(result.tiny_residual),
         singular=bool(result.singular),
         at_zero=tuple(int(i) for i in result.at_zero),
         at_bound=tuple(int(i) for i in result.at_bound),

@@ -12,7 +12,7 @@ class Finding:
     Attributes
     ----------
     kind : ``"convergence"``, ``"flat"``, ``"not a maximum"``, ``"pole"``, ``"separation"``,
-        ``"singular"`` or ``"bound"``
+        ``"rounding"``, ``"singular"`` or ``"bound"``
     problem : whether the result should not be used as it is
     parameters : the guilty parameters
     message, remedy : what was found; what to do

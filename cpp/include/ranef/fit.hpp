@@ -41,6 +41,9 @@ struct FitReport {
   Vector gradient;           ///< in the free directions
   double expected_gain = 0;  ///< log-likelihood that a further Newton step would gain
   bool curvature_positive = true;
+  double residual_error = 0;  ///< of a Gaussian model's residual variance, for rounding, relative to itself
+  /// That variance is so small a share of the response's that differences of the likelihood have no digits.
+  bool tiny_residual = false;
   int iterations = 0, evaluations = 0, inner_iterations = 0;
   std::vector<Index> at_zero;    ///< parameters (of `values`) that are zero or undetermined because a variance is
   std::vector<Index> at_limit;   ///< correlations that have reached the end of their range

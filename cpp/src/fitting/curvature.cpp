@@ -11,6 +11,12 @@ namespace ranef {
 
 CurvatureReport curvature(const Model& model, Layouts& layouts, const FitReport& fit, const std::vector<bool>& fixed) {
   const ParameterMap map(model);
+  if (fit.tiny_residual) {
+    CurvatureReport none;
+    none.covariance = Matrix::Constant(map.size(), map.size(), std::numeric_limits<double>::quiet_NaN());
+    none.undetermined = fit.at_zero;
+    return none;
+  }
   LaplaceObjective objective(model, layouts.laplace(model), InnerOptions());
   AffineSpace space = free_space(model, map, fit.point, fit.values, fixed);
   std::vector<Index> held;

@@ -36,6 +36,9 @@ class GroupedGaussian final : public ProfiledObjective {
 
   Vector moment_start() const override { return ranef::moment_start(*model_, {}, data_.blocks); }
   double residual_variance() const override;
+  double residual_share() const override {
+    return effective_rows_ * residual_variance() / data_.blocks.border_gram(columns_, columns_);
+  }
   Vector coefficients() override { return data_.least_squares + border_solution(); }
   Matrix coefficient_covariance() const override;
   TermVectors effects() const override;
@@ -220,7 +223,7 @@ Vector GroupedGaussian<Width>::gradient() {
 template <int Width>
 Matrix GroupedGaussian<Width>::approximate_hessian() {
   TermInformation at = term_information(*term().covariance, theta_, scale_, moments_);
-  at.information.diagonal().array() += kLeastInformation;
+  at.information.diagonal().array() += least_information(theta_);
   const Matrix profiled = at.information - 2.0 / effective_rows_ * at.slope * at.slope.transpose();
   return profiled.llt().info() == Eigen::Success ? profiled : at.information;
 }

@@ -4,9 +4,11 @@
 #include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "laplace_rows.hpp"
 #include "ranef/model/fixed_effects_start.hpp"
+#include "ranef/objective/gaussian_rows.hpp"
 
 namespace ranef {
 
@@ -75,6 +77,20 @@ void LaplaceObjective::predictor_block(Index begin, Index end, Matrix& eta) cons
                        eta.col(model_->terms()[t].predictor).data());
 }
 
+template <class Visit>
+void LaplaceObjective::for_each_block(const Vector& v, Visit visit) {
+  spread(v);
+  for (Index begin = 0; begin < model_->rows(); begin += kRowsPerBlock) {
+    const Index end = std::min<Index>(begin + kRowsPerBlock, model_->rows()), count = end - begin;
+    predictor_block(begin, end, scratch_eta_);
+    if (border_ > 0) scratch_eta_.col(0).head(count) += border_rows_.middleRows(begin, count) * v.tail(border_);
+    RowBlock block = model_->block(begin, end);
+    for (Index k = 0; k < scratch_eta_.cols(); ++k) block.eta[static_cast<std::size_t>(k)] = scratch_eta_.col(k).data();
+    model_->likelihood().second_order(block, active_, scratch_gradient_.data(), scratch_hessian_.data(), kRowsPerBlock);
+    visit(begin, count);
+  }
+}
+
 double LaplaceObjective::penalised(const Vector& v, Vector& gradient, bool positive_weights) {
   const int predictors = model_->likelihood().predictor_count();
   const Index stride = kRowsPerBlock;
@@ -134,11 +150,12 @@ bool LaplaceObjective::find_mode(double tolerance) {
     failure_ = "the likelihood of some row is zero";
     return false;
   }
+  double last_decrement = kNoValue;
   for (int iteration = 0; iteration < options_.max_iterations; ++iteration) {
     if (poll_) poll_();
     ++inner_iterations_;
     bool exact = true;
-    if (!system_.factor(products_)) {
+    if (!factor(v)) {
       exact = false;
       penalised(v, gradient, true);
       if (!system_.factor(products_)) {
@@ -150,7 +167,10 @@ bool LaplaceObjective::find_mode(double tolerance) {
     system_.cholesky().solve(step.data(), border_);
     const double decrement = -gradient.dot(step);
     if (!std::isfinite(decrement)) break;
-    if (0.5 * decrement < tolerance) {
+    // Newton's method squares the decrement; one that no longer falls may be all rounding.
+    const bool levelled = decrement > 0.5 * last_decrement;
+    last_decrement = decrement;
+    if (0.5 * decrement < tolerance || (levelled && 0.5 * decrement < rounding_gain(v))) {
       if (exact && system_.cholesky().smallest_pivot() < kPole) {
         failure_ =
             "the Laplace approximation does not hold: the data leave a random effect more uncertain than its prior";
@@ -181,6 +201,43 @@ bool LaplaceObjective::find_mode(double tolerance) {
   }
   failure_ = "the mode of the random effects was not found";
   return false;
+}
+
+/// The gain that rounding promises: with eta off by its own rounding, delta, the gradient is off by J'W delta, and a
+/// Newton step for that gains at most 1/2 sum of W delta^2.
+double LaplaceObjective::rounding_gain(const Vector& v) {
+  constexpr double kRounding = 4.0 * std::numeric_limits<double>::epsilon();
+  double sum = 0.0;
+  for_each_block(v, [&](Index, Index count) {
+    for (int k = 0; k < active_count_; ++k)
+      sum += scratch_hessian_.col(packed_index(k, k))
+                 .head(count)
+                 .cwiseAbs()
+                 .dot(scratch_eta_.col(k).head(count).cwiseAbs2());
+  });
+  return 0.5 * kRounding * kRounding * sum;
+}
+
+/// Cross products lose the coefficients' digits where random effects that are far less certain take them up.
+bool LaplaceObjective::border_has_few_digits() const {
+  constexpr double kFewDigits = 1e-10;
+  const int first = layout_->pattern().tail_order() - border_;
+  for (int j = 0; j < border_; ++j) {
+    const double pivot = system_.cholesky().tail(first + j, first + j);
+    if (!(pivot * pivot > kFewDigits * products_.border_gram(j, j))) return true;
+  }
+  return false;
+}
+
+bool LaplaceObjective::factor(const Vector& v) {
+  const bool factored = system_.factor(products_);
+  if (border_ == 0 || active_count_ > 1 || (factored && !border_has_few_digits())) return factored;
+  if (!rotations_are_affordable(*layout_, model_->rows())) return factored;
+  Vector weights(model_->rows());
+  for_each_block(
+      v, [&](Index begin, Index count) { weights.segment(begin, count) = scratch_hessian_.col(0).head(count); });
+  if (!(weights.minCoeff() >= 0.0)) return factored;
+  return factor_rows(model_->terms(), *layout_, weights.cwiseSqrt(), border_rows_, system_);
 }
 
 /// v^ moves along a straight line to first order. A line search tries several points of one direction, so the

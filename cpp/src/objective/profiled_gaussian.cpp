@@ -32,13 +32,10 @@ double ProfiledGaussian::value(const Vector& theta) {
     failure_ = "a correlation at the end of its range";
     return kNoValue;
   }
-  if (!system_.factor(products_)) {
+  if (!factor()) {
     failure_ = "the penalised least-squares problem is singular (no residual variation is left)";
     return kNoValue;
   }
-  const int last = layout_->pattern().tail_order() - 1;
-  const double pivot = system_.cholesky().tail(last, last);
-  residual_squares_ = pivot * pivot;
   if (held_.size() > 0) apply_hold();
   const double log_determinant =
       system_.cholesky().log_determinant(model_->reml() ? columns_ : 0) - system_.log_determinant_precision();
@@ -46,6 +43,30 @@ double ProfiledGaussian::value(const Vector& theta) {
       0.5 * (log_determinant + effective_rows_ * (1.0 + kLog2Pi + std::log(residual_squares_ / effective_rows_))) +
       constant_;
   return std::isfinite(value) ? value : kNoValue;
+}
+
+bool ProfiledGaussian::factor() {
+  by_rows_ = false;
+  if (system_.factor(products_)) {
+    read_residual();
+    if (residual_share() > kFewDigits) return true;
+  }
+  if (!rotations_are_affordable(*layout_, model_->rows())) return residual_squares_ > 0.0;
+  if (!rows_) rows_.emplace(*model_, *layout_, least_squares_);
+  by_rows_ = rows_->factor(system_);
+  read_residual();
+  return by_rows_ && residual_squares_ > 0.0;
+}
+
+void ProfiledGaussian::read_residual() {
+  const int last = layout_->pattern().tail_order() - 1;
+  const double pivot = system_.cholesky().tail(last, last);
+  residual_squares_ = pivot * pivot;
+}
+
+/// Cholesky factors of cross products lose the square of what rotations lose.
+double ProfiledGaussian::residual_error() const {
+  return std::numeric_limits<double>::epsilon() / (by_rows_ ? std::sqrt(residual_share()) : residual_share());
 }
 
 void ProfiledGaussian::hold(const Vector& combination, double value) {
@@ -132,7 +153,13 @@ Vector ProfiledGaussian::gradient() { return gradient_at(effective_rows_ / resid
 
 Vector ProfiledGaussian::gradient_at(double inverse_variance) {
   solve();
-  const TermVectors residual = residual_products();
+  const int border = model_->reml() ? columns_ : 0;
+  if (by_rows_ && system_.scales_are_regular()) {
+    system_.invert(border);
+    return system_.theta_gradient_at_solution(solution_.data(), inverse_variance);
+  }
+  const TermVectors residual =
+      by_rows_ ? rows_->residual_products(effects(), solution_.tail(columns_)) : residual_products();
   std::vector<Matrix> direct;
   for (std::size_t t = 0; t < model_->terms().size(); ++t) {
     const Index w = model_->terms()[t].width;
@@ -143,7 +170,6 @@ Vector ProfiledGaussian::gradient_at(double inverse_variance) {
         for (Index j = 0; j < w; ++j) sum(i, j) += residual[t][static_cast<Index>(g) * w + i] * solution_[start[g] + j];
     direct.push_back(-inverse_variance * sum);
   }
-  const int border = model_->reml() ? columns_ : 0;
   system_.invert(border);
   return system_.theta_gradient(products_, std::move(direct), solution_.data(), nullptr, inverse_variance, border);
 }

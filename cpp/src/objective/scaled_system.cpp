@@ -142,6 +142,25 @@ bool ScaledSystem::factor(const CrossProducts& products) {
   return cholesky_.factor();
 }
 
+bool ScaledSystem::factor_precision() {
+  double* values = cholesky_.values().data();
+  std::fill(cholesky_.values().begin(), cholesky_.values().end(), 0.0);
+  for (std::size_t t = 0; t < terms_->size(); ++t) {
+    const Index w = (*terms_)[t].width;
+    for (const BlockPlace& place : layout_->diagonal(static_cast<int>(t)))
+      for (Index j = 0; (*terms_)[t].series == 1 && j < w; ++j)
+        values[place.offset + j * (place.row_stride + place.col_stride)] = 1.0;
+    if ((*terms_)[t].series > 1) add_precision(t);
+  }
+  const EliminationPattern& pattern = layout_->pattern();
+  const std::int64_t order = pattern.tail_order();
+  double* border = values + pattern.tail_offset() + (order - layout_->border()) * (order + 1);
+  for (int j = 0; j < layout_->border(); ++j) border[j * (order + 1)] = 1.0;
+  if (!cholesky_.factor()) return false;
+  for (int j = 0; j < layout_->border(); ++j) border[j * (order + 1)] = 0.0;
+  return true;
+}
+
 void ScaledSystem::invert(int border) { inverse_.compute(cholesky_, border); }
 
 double ScaledSystem::log_determinant_precision() const {

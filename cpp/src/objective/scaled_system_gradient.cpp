@@ -133,16 +133,69 @@ Vector ScaledSystem::theta_gradient(const CrossProducts& products, std::vector<M
     add_pair_trace(pair, products.pair[p].data(), z, scales_[pair.first], scales_[pair.second], direct[pair.first],
                    direct[pair.second]);
   }
+  return contract(direct, v, adjoint, scale);
+}
+
+Vector ScaledSystem::contract(const std::vector<Matrix>& by_scale, const double* v, const double* adjoint,
+                              double scale) const {
   Vector gradient(theta_size());
   for (std::size_t t = 0; t < terms_->size(); ++t) {
     const Vector own = theta(t);
     for (Index p = 0; p < own.size(); ++p)
       gradient[theta_offset_[t] + p] =
-          direct[t].cwiseProduct((*terms_)[t].covariance->scale_derivative(own, static_cast<int>(p))).sum();
+          by_scale[t].cwiseProduct((*terms_)[t].covariance->scale_derivative(own, static_cast<int>(p))).sum();
     if ((*terms_)[t].series > 1)
       gradient.segment(theta_offset_[t], own.size()) += precision_gradient(t, v, adjoint, scale);
   }
   return gradient;
+}
+
+bool ScaledSystem::scales_are_regular() const {
+  constexpr double kSingular = 1e-8;
+  for (const Matrix& s : scales_)
+    if (!(s.diagonal().cwiseAbs().minCoeff() > kSingular * s.cwiseAbs().maxCoeff())) return false;
+  return true;
+}
+
+/// S' d/dS = sum over nodes of I - Q Z - scale Q v v'.
+Vector ScaledSystem::theta_gradient_at_solution(const double* v, double scale) const {
+  const double* z = inverse_.values().data();
+  std::vector<Matrix> by_scale;
+  for (std::size_t t = 0; t < terms_->size(); ++t) {
+    const RandomTerm& term = (*terms_)[t];
+    const int index = static_cast<int>(t);
+    const std::vector<int>& start = layout_->coordinate(index);
+    const std::vector<BlockPlace>& places = layout_->diagonal(index);
+    const Index w = term.width;
+    Matrix sum = Matrix::Zero(w, w);
+    for (std::size_t g = 0; g < start.size() && term.series == 1; ++g)
+      for (Index i = 0; i < w; ++i)
+        for (Index j = 0; j < w; ++j)
+          sum(i, j) += (i == j ? 1.0 : 0.0) -
+                       z[places[g].offset + i * places[g].row_stride + j * places[g].col_stride] -
+                       scale * v[start[g] + i] * v[start[g] + j];
+    if (term.series > 1) sum(0, 0) = series_excess(t, v, scale);
+    by_scale.push_back(scales_[t].transpose().triangularView<Eigen::Upper>().solve(sum));
+  }
+  return contract(by_scale, v, nullptr, scale);
+}
+
+/// tr(I - Q Z) - scale v'Qv over the series of one term.
+double ScaledSystem::series_excess(std::size_t term, const double* v, double scale) const {
+  const RandomTerm& design = (*terms_)[term];
+  const int index = static_cast<int>(term);
+  const double* z = inverse_.values().data();
+  double sum = design.node_count();
+  for (int level = 0; level < design.level_count; ++level)
+    for (const PrecisionEntry& entry : entries_[term]) {
+      const int node = level * design.series;
+      const int row = layout_->coordinate(index)[node + entry.row], col = layout_->coordinate(index)[node + entry.col];
+      const bool diagonal = entry.row == entry.col;
+      const double variance = diagonal ? z[layout_->diagonal(index)[node + entry.row].offset]
+                                       : z[layout_->series_link(index)[level * (design.series - 1) + entry.col].offset];
+      sum -= (diagonal ? 1.0 : 2.0) * precisions_[term].values[entry.value] * (variance + scale * v[row] * v[col]);
+    }
+  return sum;
 }
 
 }  // namespace ranef

@@ -36,13 +36,13 @@ ScaledSystem::Information ScaledSystem::approximate_information() const {
     const Index at = theta_offset_[t];
     out.slope.segment(at, own.size()) = of_term.slope;
     out.information.block(at, at, own.size(), own.size()) = of_term.information;
+    out.information.diagonal().segment(at, own.size()).array() += least_information(own);
     if (term.series > 1) {  // the autocorrelation's own information, (T - 1) / (1 + x^2)^2 a level
       const double x = own[1], share = k.first(0, 0) / term.node_count();
       out.information(at + 1, at + 1) +=
           term.level_count * (term.series - 1) * share * share / ((1.0 + x * x) * (1.0 + x * x));
     }
   }
-  out.information.diagonal().array() += kLeastInformation;
   return out;
 }
 

@@ -74,6 +74,14 @@ class LaplaceObjective final : public Objective {
   Vector predicted_mode(const Vector& point);
   double value_at(const Vector& point, double tolerance);
   bool find_mode(double tolerance);
+  /// Calls visit(begin, count) with the predictors, gradients and Hessians at v of these rows in the scratch arrays.
+  template <class Visit>
+  void for_each_block(const Vector& v, Visit visit);
+  /// Of H at v, whose cross products are at hand; from the rows where those have lost the coefficients' digits.
+  bool factor(const Vector& v);
+  bool border_has_few_digits() const;
+  /// What a Newton step at v promises of rounding alone.
+  double rounding_gain(const Vector& v);
   double penalised(const Vector& v, Vector& gradient, bool positive_weights);
   void spread(const Vector& v);
   void predictor_block(Index begin, Index end, Matrix& eta) const;

@@ -14,11 +14,16 @@
 //     ML     -2 log L = log|H| - log|Q| - log|W| + n (1 + log(2 pi r2 / n))
 //     REML   the same with H including X and n - p for n.
 //
+// Where r2 is a small share of y'Wy, the residual sd far below the random effects', cross products have lost its
+// digits: the factor then comes from the rows (gaussian_rows.hpp), if a pass over them is affordable.
+//
 // Prior weights: W = diag(w), w = the weights times exp(-2 offset) of the log residual sd; n becomes sum of weights.
 
 #include <memory>
+#include <optional>
 
 #include "ranef/model/gaussian_products.hpp"
+#include "ranef/objective/gaussian_rows.hpp"
 #include "ranef/objective/profiled_objective.hpp"
 #include "ranef/objective/scaled_system.hpp"
 
@@ -43,6 +48,9 @@ class ProfiledGaussian final : public ProfiledObjective {
   Vector moment_start() const override { return ranef::moment_start(*model_, layout_->pairs(), products_); }
 
   double residual_variance() const override { return residual_squares_ / effective_rows_; }
+  double residual_share() const override { return residual_squares_ / products_.border_gram(columns_, columns_); }
+  double residual_error() const override;
+  double noise() const override { return by_rows_ ? 0.5 * effective_rows_ * residual_error() : 0.0; }
   /// The gradient with another residual variance than the best: of log|H| - log|Q| + r2 * inverse_variance, halved.
   Vector gradient_at(double inverse_variance);
   ScaledSystem::Information information() const { return system_.approximate_information(); }
@@ -53,6 +61,9 @@ class ProfiledGaussian final : public ProfiledObjective {
  private:
   ProfiledGaussian(const Model& model, std::shared_ptr<const CrossProductLayout> layout, GaussianProducts data);
 
+  /// Of the cross products, or of the rows where those have lost the digits; false if neither has a factor.
+  bool factor();
+  void read_residual();
   /// The joint solution: v in H's coordinates, then beta (of the least-squares residual).
   void solve();
   TermVectors residual_products() const;
@@ -69,6 +80,8 @@ class ProfiledGaussian final : public ProfiledObjective {
   Vector least_squares_;   // coefficients that y was reduced by
   CrossProducts products_;
   ScaledSystem system_;
+  std::optional<GaussianRows> rows_;  // made when first needed
+  bool by_rows_ = false;              // the last factor
   double residual_squares_ = 0.0;
   Vector solution_;
   Vector held_;  // combination of coefficients, or empty

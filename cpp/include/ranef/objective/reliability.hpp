@@ -6,12 +6,21 @@
 //
 // the latter is the information shared with a common factor of all variances.
 
+#include <algorithm>
+
 #include "ranef/covariance/covariance.hpp"
 
 namespace ranef {
 
 /// A term the data say nothing about still gets a finite first step.
 inline constexpr double kLeastInformation = 1e-3;
+
+/// The same, given the parameters of a term: information about large scales is small by nature.
+inline double least_information(const Vector& theta) {
+  constexpr double kLarge = 10.0;
+  const double size = theta.size() > 0 ? theta.cwiseAbs().maxCoeff() / kLarge : 0.0;
+  return kLeastInformation / std::max(1.0, size * size);
+}
 
 /// Sums over the nodes of a term of K and of K (x) K: w x w and, by entry pairs, w^2 x w^2.
 struct ReliabilityMoments {

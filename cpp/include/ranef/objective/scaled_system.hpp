@@ -25,9 +25,12 @@ class ScaledSystem {
 
   /// Fills H from the cross products (border rows included) and factorises it.
   bool factor(const CrossProducts& products);
+  /// The factor of Q alone, the border zero: what the rows of a least-squares problem are rotated into.
+  bool factor_precision();
   void invert(int border);
 
   const Cholesky& cholesky() const { return cholesky_; }
+  Cholesky& cholesky() { return cholesky_; }
   const SelectedInverse& inverse() const { return inverse_; }
   /// log det Q over all terms.
   double log_determinant_precision() const;
@@ -46,6 +49,11 @@ class ScaledSystem {
   ///   v, adjoint a (may be null), scale: weight of v v' in dL/dQ = 1/2 H^-1 + scale/2 v v' - 1/2 (a v' + v a').
   Vector theta_gradient(const CrossProducts& products, std::vector<Matrix> direct, const double* v,
                         const double* adjoint, double scale, int border) const;
+
+  /// The same where v solves the least-squares problem, without cross products, which cancel where scales are large:
+  /// S'Z'Wr = Q v and S'AS H^-1 = I - Q H^-1. Every S must be regular.
+  Vector theta_gradient_at_solution(const double* v, double scale) const;
+  bool scales_are_regular() const;
 
   /// Fisher information about theta of Gaussian data with these random effects. With K = I - H^-1 (how much of a
   /// random effect the data determine) and F_p = S^-1 dS_p + (S^-1 dS_p)',
@@ -78,6 +86,9 @@ class ScaledSystem {
 
   void assemble(const CrossProducts& products);
   void add_precision(std::size_t term);
+  /// Given d/dS of every term.
+  Vector contract(const std::vector<Matrix>& by_scale, const double* v, const double* adjoint, double scale) const;
+  double series_excess(std::size_t term, const double* v, double scale) const;
   Vector precision_gradient(std::size_t term, const double* v, const double* adjoint, double scale) const;
 
   const std::vector<RandomTerm>* terms_;
