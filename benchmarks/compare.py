@@ -175,7 +175,7 @@ def main() -> int:
             options.json.write_text(json.dumps(records, indent=1))
     if options.write:
         present = tuple(name for name in PYTHON_PEERS if name in installed)
-        publish("speed", records, python_packages=present, r_packages=tuple(n for n in R_PEERS if n in installed))
+        publish("speed", records, peers=present, r_packages=tuple(n for n in R_PEERS if n in installed))
     sys.stdout.write("\n".join(["", *missed]) + "\n" if missed else "\nall as asked for\n")
     return 1 if missed else 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import platform
 import shutil
@@ -13,21 +14,27 @@ from pathlib import Path
 from typing import Any
 
 from code_digest import ROOT
+from engines import peer_python
 
 import ranef
 
 PYTHON_PACKAGES = ("numpy", "scipy", "pandas")
 
 
-def provenance(python_packages: tuple[str, ...] = (), r_packages: tuple[str, ...] = ()) -> dict[str, Any]:
-    """All of it, with the packages of peers that took part."""
+def provenance(peers: tuple[str, ...] = (), r_packages: tuple[str, ...] = ()) -> dict[str, Any]:
+    """All of it, with the packages of Python peers (of their own environment) and of R that took part."""
     return {
         "commit": commit(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": {"cpu": cpu(), "cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}"},
-        "versions": versions(python_packages) | r_versions(r_packages),
-        "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        "versions": versions() | peer_versions(peers) | r_versions(r_packages),
+        "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *map(nameless, sys.argv[1:])]),
     }
+
+
+def nameless(argument: str) -> str:
+    """An argument of the command without the folders of this machine."""
+    return Path(argument).name if os.sep in argument else argument
 
 
 def git(*arguments: str) -> str:
@@ -56,10 +63,21 @@ def cpu() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def versions(packages: tuple[str, ...]) -> dict[str, str]:
+def versions() -> dict[str, str]:
     """Of Python, its packages and the compiler of the core."""
-    installed = {name: importlib.metadata.version(name) for name in (*PYTHON_PACKAGES, *packages)}
+    installed = {name: importlib.metadata.version(name) for name in PYTHON_PACKAGES}
     return {"Python": platform.python_version(), "compiler": ranef._core.__compiler__} | installed
+
+
+def peer_versions(peers: tuple[str, ...]) -> dict[str, str]:
+    """Of Python peers, in the environment that has them."""
+    if not peers:
+        return {}
+    program = (
+        f"import json; from importlib.metadata import version; print(json.dumps({{p: version(p) for p in {peers}}}))"
+    )
+    said = subprocess.run([peer_python(), "-c", program], capture_output=True, text=True, check=True).stdout
+    return dict(json.loads(said))
 
 
 def r_versions(packages: tuple[str, ...]) -> dict[str, str]:

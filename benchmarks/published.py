@@ -61,8 +61,8 @@ PUBLISHED = (
     Published(
         "robustness",
         "robustness",
-        (*FIT, "python/ranef/fullvcov.py", "benchmarks/robustness*.py", "benchmarks/kinds/*.py",
-         "benchmarks/workers/robustness.R"),
+        (*FIT, "python/ranef/fullvcov.py", "benchmarks/robustness.py", "benchmarks/robustness_[!e]*.py",
+         "benchmarks/kinds/*.py", "benchmarks/workers/robustness.R"),
     ),
     Published(
         "speed",
