@@ -11,7 +11,6 @@ import ranef
 from ranef import marginaleffects as adapter
 from ranef.errors import DataError, FormulaError, MissingExtraError, NotAvailableError
 from ranef.marginaleffects import adapt
-from ranef.rows import coefficient_vcov
 
 FROGS = ranef.demo_data().assign(visit_kind=lambda d: np.where(d["visit"] < 5, "early", "late"))
 
@@ -40,7 +39,7 @@ def linear():
 
 def delta(fit, gradient):
     """Standard errors by the delta method over the coefficients of all components."""
-    return np.sqrt(np.einsum("ij,jk,ik->i", gradient, coefficient_vcov(fit), gradient))
+    return np.sqrt(np.einsum("ij,jk,ik->i", gradient, fit.fixed_vcov, gradient))
 
 
 @pytest.mark.parametrize("kind", ["response", "link", "conditional", "zprob"])

@@ -143,14 +143,14 @@ def test_conditional_standard_errors_count_modes_and_parameters(reml, sleepstudy
     """Var(eta) = z (Z'Z / sigma^2 + Sigma^-1)^-1 z' + D V D', D the derivatives of eta with the mode moving along."""
     data = sleepstudy.drop(index=[3, 4, 17, 60, 61, 62])
     fit = ranef.fit("Reaction ~ Days + (Days | Subject)", data, reml=reml)
-    errors = fit.predict(data, type="link", se=True)["std_error"].to_numpy()
+    errors = fit.predict(data, type="link", se=True, vcov="observed")["std_error"].to_numpy()
     x = np.column_stack([np.ones(len(data)), data["Days"]])
     given = x_given_parameters(fit, data, x)
     if reml:
         # The fixed effects are part of what is integrated: their covariance given theta is in `given` already.
         vcov, values = fit.uncertainty.vcov, np.array(fit.estimate.values)
     else:
-        vcov, values = fit.vcov(full=True).to_numpy(), np.array(fit.parameter_values)
+        vcov, values = fit.vcov(full=True, type="observed").to_numpy(), np.array(fit.parameter_values)
     derivatives = np.column_stack([moved_predictor(fit, values, k) for k in range(values.size)])
     expected = np.sqrt(given + np.einsum("ij,jk,ik->i", derivatives, vcov, derivatives))
     np.testing.assert_allclose(errors, expected, rtol=1e-4)

@@ -39,7 +39,7 @@ def assert_coefficients(case, name, table):
 @pytest.mark.parametrize("basis", BASES)
 def test_bases_are_rebuilt_for_new_data_as_r_rebuilds_them(basis):
     case = load_inference_case("basis-predict")
-    fit = case.fit(formula=case.args["formulas"][basis], control=TIGHT)
+    fit = case.fit(formula=case.args["formulas"][basis], control=TIGHT, vcov="observed")
     newdata, expected = pd.DataFrame(case.args["newdata"]), case.expect[basis]
     population = fit.predict(newdata, re_form="~0", se=True)
     known = fit.predict(newdata, se=True)
@@ -56,7 +56,7 @@ def test_bases_are_rebuilt_for_new_data_as_r_rebuilds_them(basis):
 def test_coefficients_of_bases_are_rs(basis):
     """R's splines, polynomials and scales, so that even the single coefficients agree."""
     case = load_inference_case("basis-predict")
-    fit = case.fit(formula=case.args["formulas"][basis], control=TIGHT)
+    fit = case.fit(formula=case.args["formulas"][basis], control=TIGHT, vcov="observed")
     expected = case.expect[basis]["coef"]
     table = fit.parameters().query("kind == 'beta' and component == 'cond'")
     case.assert_close("coef", table["estimate"], expected["Estimate"])

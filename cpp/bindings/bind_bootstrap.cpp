@@ -8,6 +8,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "checks.hpp"
 #include "fit_result.hpp"
 #include "options.hpp"
 #include "ranef/bootstrap.hpp"
@@ -69,7 +70,8 @@ py::array_t<bool> to_bools(const std::vector<char>& flags) {
 }
 
 /// (response, fit) of every replicate; None without a fit.
-py::list to_fits(const py::object& model, std::vector<ranef::Replicate> replicates, const std::vector<bool>& fixed) {
+py::list to_fits(const py::object& model, std::vector<ranef::Replicate> replicates,
+                 const ranef::BootstrapRequest& request) {
   py::list out;
   for (ranef::Replicate& replicate : replicates) {
     if (!replicate.error.empty()) {
@@ -77,7 +79,7 @@ py::list to_fits(const py::object& model, std::vector<ranef::Replicate> replicat
       continue;
     }
     const py::array_t<double> response = to_array(replicate.response);
-    auto fit = std::make_unique<FitHandle>(FitHandle{std::move(replicate.fit), fixed});
+    auto fit = std::make_unique<FitHandle>(FitHandle{std::move(replicate.fit), request.fixed, request.options.inner});
     out.append(py::make_tuple(response, py::cast(finish(model, std::move(fit)))));
   }
   return out;
@@ -111,6 +113,7 @@ py::tuple bootstrap(const py::object& self, const Options& options, const Floats
   const ranef::Truth truth = make_truth(handle, values, coefficients, effects, keep);
   if (count < 1 || first < 0 || threads < 1) throw std::invalid_argument("count, first or threads out of range");
   ranef::BootstrapRequest request;
+  check_parameters(handle.model, "fixed", fixed ? std::optional<Index>(fixed->size()) : std::nullopt);
   request.options = options.core();
   request.fixed = to_flags(fixed);
   request.seed = seed;
@@ -130,7 +133,7 @@ py::tuple bootstrap(const py::object& self, const Options& options, const Floats
     return run(handle.model, handle.layouts, truth, request, keep_fits);
   }();
   return py::make_tuple(to_array(rows.values), to_array(rows.loglik), to_bools(rows.converged), to_bools(rows.singular),
-                        rows.errors, to_fits(self, std::move(rows.replicates), request.fixed));
+                        rows.errors, to_fits(self, std::move(rows.replicates), request));
 }
 
 }  // namespace

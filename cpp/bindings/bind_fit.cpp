@@ -5,9 +5,10 @@
 
 #include <optional>
 
+#include "checks.hpp"
 #include "fit_result.hpp"
 #include "options.hpp"
-#include "ranef/posterior.hpp"
+#include "ranef/fitted_model.hpp"
 
 namespace {
 
@@ -18,8 +19,10 @@ using ranef::Index;
 using ranef::Matrix;
 using ranef::Vector;
 
-ranef::FitRequest make_request(const Options& options, const std::optional<Floats>& start,
+ranef::FitRequest make_request(const ranef::Model& model, const Options& options, const std::optional<Floats>& start,
                                const std::optional<py::array_t<bool>>& fixed, const ProgressFunction& progress) {
+  check_parameters(model, "start", start ? std::optional<Index>(start->size()) : std::nullopt);
+  check_parameters(model, "fixed", fixed ? std::optional<Index>(fixed->size()) : std::nullopt);
   ranef::FitRequest request;
   request.options = options.core();
   if (start) request.start = to_vector(*start);
@@ -37,7 +40,8 @@ ranef::FitRequest make_request(const Options& options, const std::optional<Float
 std::unique_ptr<FitHandle> run(const ranef::Model& model, ranef::Layouts& layouts, const ranef::FitRequest& request) {
   // The request and the model are C++ alone; callbacks take the GIL back for themselves.
   const py::gil_scoped_release release;
-  return std::make_unique<FitHandle>(FitHandle{ranef::fit(model, layouts, request), request.fixed});
+  return std::make_unique<FitHandle>(
+      FitHandle{ranef::fit(model, layouts, request), request.fixed, request.options.inner});
 }
 
 std::vector<int> to_ints(const std::vector<Index>& places) { return {places.begin(), places.end()}; }
@@ -48,22 +52,43 @@ std::string reason(const ranef::FitReport& report) {
   return ranef::describe(report.termination);
 }
 
+/// What `answer` says of the model at a fit, without the GIL: the model and the fit are C++ alone.
+template <class Answer>
+auto at_fit(const ModelHandle& model, const FitResult& fit, const Answer& answer) {
+  const py::gil_scoped_release release;
+  ranef::FittedModel fitted(model.model, model.layouts, fit.handle.report, fit.handle.inner, signal_poll());
+  return answer(fitted);
+}
+
+Matrix parameter_vcov(const ModelHandle& model, const FortranFloats& vcov) {
+  const Index size = ranef::ParameterMap(model.model).size();
+  if (vcov.ndim() != 2) throw std::invalid_argument("parameter_vcov must have two dimensions");
+  check_matrix("parameter_vcov", vcov.shape(0), vcov.shape(1), size, size);
+  return Eigen::Map<const Matrix>(vcov.data(), size, size);
+}
+
+std::vector<ranef::NewTerm> new_terms(const py::list& terms) {
+  std::vector<ranef::NewTerm> out;
+  for (const py::handle& term : terms) {
+    out.emplace_back();
+    if (term.is_none()) continue;
+    ranef::RandomTermInput input = term.cast<const TermHandle&>().input();
+    out.back() = {true, std::move(input.levels), std::move(input.basis), std::move(input.column)};
+  }
+  return out;
+}
+
 py::array_t<double> predictor_covariance(const ModelHandle& model, const FitResult& fit, const FortranFloats& vcov,
-                                         const std::vector<PredictorHandle>& predictors, const py::list& terms) {
+                                         const std::vector<PredictorHandle>& predictors, const py::list& terms,
+                                         bool expected) {
+  const auto movement = expected ? ranef::BorderMovement::none : ranef::BorderMovement::with_parameters;
   std::vector<Matrix> matrices;
   for (const PredictorHandle& predictor : predictors) matrices.push_back(predictor.input().matrix);
-  std::vector<ranef::NewTerm> made;
-  for (const py::handle& term : terms) {
-    made.emplace_back();
-    if (term.is_none()) continue;
-    const ranef::RandomTermInput input = term.cast<const TermHandle&>().input();
-    made.back() = {true, input.levels, input.basis, input.column};
-  }
-  const Matrix covariance = Eigen::Map<const Matrix>(vcov.data(), vcov.shape(0), vcov.shape(1));
-  const Matrix packed = [&] {
-    const py::gil_scoped_release release;
-    return ranef::predictor_covariance(model.model, model.layouts, fit.handle.report, covariance, matrices, made);
-  }();
+  const std::vector<ranef::NewTerm> made = new_terms(terms);
+  check_new_rows(model.model, matrices, made);
+  const Matrix covariance = parameter_vcov(model, vcov);
+  const Matrix packed = at_fit(
+      model, fit, [&](auto& fitted) { return fitted.predictor_covariance(covariance, matrices, made, movement); });
   const auto count = static_cast<py::ssize_t>(predictors.size());
   py::array_t<double> out({static_cast<py::ssize_t>(packed.rows()), count, count});
   auto view = out.mutable_unchecked<3>();
@@ -74,10 +99,7 @@ py::array_t<double> predictor_covariance(const ModelHandle& model, const FitResu
 }
 
 py::list conditional_covariance(const ModelHandle& model, const FitResult& fit) {
-  const std::vector<Vector> blocks = [&] {
-    const py::gil_scoped_release release;
-    return ranef::conditional_covariance(model.model, model.layouts, fit.handle.report);
-  }();
+  const std::vector<Vector> blocks = at_fit(model, fit, [](auto& fitted) { return fitted.conditional_covariance(); });
   py::list out;
   for (std::size_t t = 0; t < blocks.size(); ++t) {
     const ranef::RandomTerm& term = model.model.terms()[t];
@@ -142,12 +164,6 @@ void bind_curvature(py::module_& module) {
 void bind_fit(py::module_& module);
 
 void bind_fit(py::module_& module) {
-  py::class_<Options>(module, "Options", "How a fit is computed.")
-      .def(py::init<>())
-      .def_readwrite("max_iterations", &Options::max_iterations)
-      .def_readwrite("gain_tolerance", &Options::gain_tolerance)
-      .def_readwrite("inner_tolerance", &Options::inner_tolerance)
-      .def_readwrite("max_inner_iterations", &Options::max_inner_iterations);
   bind_result(module);
   bind_curvature(module);
 
@@ -157,7 +173,8 @@ void bind_fit(py::module_& module) {
       [](const py::object& self, const Options& options, const std::optional<Floats>& start,
          const std::optional<py::array_t<bool>>& fixed, const ProgressFunction& progress) {
         const auto& handle = self.cast<const ModelHandle&>();
-        return finish(self, run(handle.model, handle.layouts, make_request(options, start, fixed, progress)));
+        return finish(self,
+                      run(handle.model, handle.layouts, make_request(handle.model, options, start, fixed, progress)));
       },
       py::arg("options"), py::arg("start") = py::none(), py::arg("fixed") = py::none(),
       py::arg("progress") = py::none());
@@ -166,27 +183,31 @@ void bind_fit(py::module_& module) {
       [](const py::object& self, const Floats& response, const Options& options, const std::optional<Floats>& start,
          const std::optional<py::array_t<bool>>& fixed) {
         const auto& handle = self.cast<const ModelHandle&>();
+        check_length("response", response.size(), handle.model.rows(), "the rows");
         const ranef::Model other = handle.model.with_response(to_vector(response));
-        return finish(self, run(other, handle.layouts, make_request(options, start, fixed, {})));
+        return finish(self, run(other, handle.layouts, make_request(handle.model, options, start, fixed, {})));
       },
       py::arg("response"), py::arg("options"), py::arg("start") = py::none(), py::arg("fixed") = py::none());
   model.def(
       "curvature",
       [](const ModelHandle& handle, const FitResult& fit) {
-        const py::gil_scoped_release release;
-        return ranef::curvature(handle.model, handle.layouts, fit.handle.report, fit.handle.fixed);
+        return at_fit(handle, fit, [&](auto& fitted) { return fitted.curvature(fit.handle.fixed); });
       },
       py::arg("result"));
   model.def(
       "row_scores",
       [](const ModelHandle& handle, const FitResult& fit) {
-        return to_array([&] {
-          const py::gil_scoped_release release;
-          return ranef::row_scores(handle.model, handle.layouts, fit.handle.report);
-        }());
+        return to_array(at_fit(handle, fit, [](auto& fitted) { return fitted.row_scores(); }));
       },
       py::arg("result"));
+  model.def(
+      "parameter_covariance",
+      [](const ModelHandle& handle, const FitResult& fit, const FortranFloats& vcov) {
+        const Matrix covariance = parameter_vcov(handle, vcov);
+        return to_array(at_fit(handle, fit, [&](auto& fitted) { return fitted.parameter_covariance(covariance); }));
+      },
+      py::arg("result"), py::arg("parameter_vcov"));
   model.def("conditional_covariance", &conditional_covariance, py::arg("result"));
   model.def("predictor_covariance", &predictor_covariance, py::arg("result"), py::arg("parameter_vcov"),
-            py::arg("predictors"), py::arg("terms"));
+            py::arg("predictors"), py::arg("terms"), py::arg("expected") = false);
 }

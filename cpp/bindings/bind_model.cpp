@@ -2,11 +2,14 @@
 
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <optional>
 #include <stdexcept>
 #include <string>
 
+#include "checks.hpp"
 #include "model_handle.hpp"
+#include "options.hpp"
 #include "ranef/family/likelihood.hpp"
 
 namespace {
@@ -19,6 +22,7 @@ using ranef::Vector;
 
 PredictorHandle make_predictor(const FortranFloats& matrix, const std::optional<Floats>& offset) {
   if (matrix.ndim() != 2) throw std::invalid_argument("matrix must have two dimensions");
+  if (offset && offset->ndim() != 1) throw std::invalid_argument("offset must have one dimension");
   return {matrix, offset};
 }
 
@@ -28,31 +32,27 @@ TermHandle make_term(int predictor, const std::string& structure, const Ints& le
   return {predictor, structure, levels, n_levels, basis, column, n_columns};
 }
 
-void check_rows(const char* what, Index found, Index rows) {
-  if (found != 0 && found != rows)
-    throw std::invalid_argument(std::string(what) + " has " + std::to_string(found) + " rows, the response " +
-                                std::to_string(rows));
+void check_optional(const char* what, Index found, Index rows) {
+  if (found != 0) check_length(what, found, rows, "the response");
 }
 
 void check_shapes(const ranef::ModelInput& input) {
   const Index rows = input.response.size();
-  check_rows("trials", input.trials.size(), rows);
-  check_rows("weights", input.weights.size(), rows);
+  if (rows == 0 || input.predictors.empty()) throw std::invalid_argument("a model needs rows and predictors");
+  check_length("predictors", static_cast<Index>(input.predictors.size()), input.likelihood->predictor_count(),
+               "the likelihood's");
+  check_optional("trials", input.trials.size(), rows);
+  check_optional("weights", input.weights.size(), rows);
   for (const auto& predictor : input.predictors) {
-    if (predictor.matrix.rows() != rows) check_rows("matrix", predictor.matrix.rows() + 1, rows);
-    check_rows("offset", predictor.offset.size(), rows);
+    check_length("matrix", predictor.matrix.rows(), rows, "the response");
+    check_optional("offset", predictor.offset.size(), rows);
   }
   for (const auto& term : input.terms) {
-    check_rows("levels", static_cast<Index>(term.levels.size()), rows);
-    check_rows("basis", term.basis.rows(), rows);
-    check_rows("column", static_cast<Index>(term.column.size()), rows);
     if (term.predictor < 0 || term.predictor >= static_cast<int>(input.predictors.size()))
       throw std::invalid_argument("a term belongs to predictor " + std::to_string(term.predictor) + " of " +
                                   std::to_string(input.predictors.size()));
-    for (const int level : term.levels)
-      if (level < 0 || level >= term.level_count) throw std::invalid_argument("a level out of range");
-    for (const int column : term.column)
-      if (column < 0 || column >= term.column_count) throw std::invalid_argument("a column out of range");
+    const int width = !term.column.empty() ? term.column_count : std::max(1, static_cast<int>(term.basis.cols()));
+    check_term_rows(term.levels, term.basis, term.column, rows, 0, term.level_count, width);
   }
 }
 
@@ -77,10 +77,7 @@ std::unique_ptr<ModelHandle> make_model(const std::shared_ptr<ranef::Likelihood>
 }
 
 Vector checked_values(const ModelHandle& handle, const Floats& values) {
-  const Index size = ranef::ParameterMap(handle.model).size();
-  if (values.size() != size)
-    throw std::invalid_argument("values has length " + std::to_string(values.size()) + ", the model " +
-                                std::to_string(size) + " parameters");
+  check_parameters(handle.model, "values", values.size());
   return to_vector(values);
 }
 
@@ -100,6 +97,13 @@ const char* kind_name(ranef::Parameter::Kind kind) {
 void bind_model(py::module_& module);
 
 void bind_model(py::module_& module) {
+  py::class_<Options>(module, "Options", "How a fit is computed.")
+      .def(py::init<>())
+      .def_readwrite("max_iterations", &Options::max_iterations)
+      .def_readwrite("gain_tolerance", &Options::gain_tolerance)
+      .def_readwrite("inner_tolerance", &Options::inner_tolerance)
+      .def_readwrite("max_inner_iterations", &Options::max_inner_iterations);
+
   py::class_<PredictorHandle>(module, "Predictor", "Fixed effects and offset of one linear predictor.")
       .def(py::init(&make_predictor), py::arg("matrix"), py::arg("offset") = py::none());
 
@@ -123,26 +127,28 @@ void bind_model(py::module_& module) {
            [](const ModelHandle& handle) { return to_array(ranef::starting_values(handle.model, handle.layouts)); })
       .def(
           "loglik",
-          [](const ModelHandle& handle, const Floats& values) {
+          [](const ModelHandle& handle, const Floats& values, const Options& options) {
             const Vector at = checked_values(handle, values);
             const py::gil_scoped_release release;
-            return ranef::log_likelihood(handle.model, handle.layouts, at);
+            return ranef::log_likelihood(handle.model, handle.layouts, at, options.core().inner, signal_poll());
           },
-          py::arg("values"))
+          py::arg("values"), py::arg("options") = Options())
       .def(
           "gradient",
-          [](const ModelHandle& handle, const Floats& values) {
+          [](const ModelHandle& handle, const Floats& values, const Options& options) {
             const Vector at = checked_values(handle, values);
             return to_array([&] {
               const py::gil_scoped_release release;
-              return ranef::log_likelihood_gradient(handle.model, handle.layouts, at);
+              return ranef::log_likelihood_gradient(handle.model, handle.layouts, at, options.core().inner,
+                                                    signal_poll());
             }());
           },
-          py::arg("values"));
+          py::arg("values"), py::arg("options") = Options());
 
   module.def(
       "independent_columns",
       [](const FortranFloats& matrix, double tolerance) {
+        if (matrix.ndim() != 2) throw std::invalid_argument("matrix must have two dimensions");
         const Eigen::Map<const Matrix> view(matrix.data(), matrix.shape(0), matrix.shape(1));
         const std::vector<int> kept = ranef::independent_columns(view, tolerance);
         return py::array_t<int>(static_cast<py::ssize_t>(kept.size()), kept.data());

@@ -7,6 +7,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "checks.hpp"
 #include "options.hpp"
 
 namespace {
@@ -43,6 +44,7 @@ ranef::ProfileReport run(const ModelHandle& handle, const Options& options, cons
   const Index size = ranef::ParameterMap(handle.model).size();
   if (estimate.size() != size || parameter < 0 || parameter >= size)
     throw std::invalid_argument("an estimate or a parameter that is not the model's");
+  check_parameters(handle.model, "fixed", fixed ? std::optional<Index>(fixed->size()) : std::nullopt);
   ranef::ProfileRequest request;
   request.options = options.core();
   request.estimate = to_vector(estimate);

@@ -46,10 +46,11 @@ struct ModelHandle {
   mutable Layouts layouts;
 };
 
-/// A fit, with what its curvature must know.
+/// A fit, with what it was made with: parameters held, and how modes are found.
 struct FitHandle {
   FitReport report;
   std::vector<bool> fixed;
+  InnerOptions inner;
 };
 
 inline std::vector<int> to_ints(const Ints& array) { return {array.data(), array.data() + array.size()}; }

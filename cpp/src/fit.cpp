@@ -36,14 +36,16 @@ Vector starting_values(const Model& model, Layouts&) {
   return map.to_values(starting_point(model, map, fit_fixed_effects(model), kStartScales[0]));
 }
 
-double log_likelihood(const Model& model, Layouts& layouts, const Vector& values) {
-  LaplaceObjective objective(model, layouts.laplace(model), InnerOptions());
+double log_likelihood(const Model& model, Layouts& layouts, const Vector& values, const InnerOptions& options,
+                      const std::function<void()>& poll) {
+  LaplaceObjective objective(model, layouts.laplace(model), options, poll);
   return -objective.precise_value(ParameterMap(model).to_point(values));
 }
 
-Vector log_likelihood_gradient(const Model& model, Layouts& layouts, const Vector& values) {
+Vector log_likelihood_gradient(const Model& model, Layouts& layouts, const Vector& values, const InnerOptions& options,
+                               const std::function<void()>& poll) {
   const ParameterMap map(model);
-  LaplaceObjective objective(model, layouts.laplace(model), InnerOptions());
+  LaplaceObjective objective(model, layouts.laplace(model), options, poll);
   const Vector point = map.to_point(values);
   if (!std::isfinite(objective.precise_value(point)))
     throw std::domain_error("the log-likelihood has no value there: " + objective.failure());

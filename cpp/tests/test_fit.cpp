@@ -1,7 +1,7 @@
 // Fits as a whole: closed forms, derivatives by the user's parameters, held
 // parameters, refits.
 
-#include "ranef/fit.hpp"
+#include "ranef/fitted_model.hpp"
 
 #include <Eigen/LU>
 #include <cmath>
@@ -130,7 +130,7 @@ void test_curvature() {
         const Model model = poisson_slopes();
         Layouts layouts;
         const FitReport report = fit(model, layouts, {});
-        const CurvatureReport found = curvature(model, layouts, report, {});
+        const CurvatureReport found = FittedModel(model, layouts, report, {}).curvature({});
         check(found.undetermined.empty() && found.eigenvalues.minCoeff() > 0.0, "a maximum");
         const Index size = report.values.size();
         Matrix hessian(size, size);

@@ -221,8 +221,8 @@ class Model(metaclass=_Bound):
     @property
     def parameters(self) -> list[ParameterInfo]: ...
     def start(self) -> _Floats: ...
-    def loglik(self, values: _Floats) -> float: ...
-    def gradient(self, values: _Floats) -> _Floats: ...
+    def loglik(self, values: _Floats, options: Options = ...) -> float: ...
+    def gradient(self, values: _Floats, options: Options = ...) -> _Floats: ...
     def fit(
         self,
         options: Options,
@@ -271,6 +271,8 @@ class Model(metaclass=_Bound):
     def curvature(self, result: FitResult) -> Curvature: ...
     def row_scores(self, result: FitResult) -> _Floats:
         """(n, K): derivatives of the log-likelihood in the fixed part of every row's linear predictors."""
+    def parameter_covariance(self, result: FitResult, parameter_vcov: _Floats) -> _Floats:
+        """Covariance of the mean's coefficients, where they are found with the modes, followed by the parameters."""
     def conditional_covariance(self, result: FitResult) -> list[_Floats]:
         """Per term (levels, q, q): covariance of the random effects given the parameters (lme4's condVar)."""
     def predictor_covariance(
@@ -279,7 +281,8 @@ class Model(metaclass=_Bound):
         parameter_vcov: _Floats,
         predictors: list[Predictor],
         terms: list[Term | None],
+        expected: bool = False,
     ) -> _Floats:
-        """(m, K, K): covariance of the K linear predictors of m new rows, uncertainty of parameters and random
-        effects included. A term's level -1 leaves the term out for that row, -2 is a new level (prior variance);
-        None leaves the term out everywhere."""
+        """(m, K, K): covariance of the K linear predictors of m rows, uncertainty of parameters and random effects
+        included. A term's level -1 leaves the term out for that row, -2 is a new level (prior variance); None leaves
+        the term out everywhere. `expected`: integrated fixed effects do not move with the parameters."""

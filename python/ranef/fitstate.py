@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ranef import _core, convergence, refitting, summary
+from ranef import _core, convergence, information, refitting, summary
 from ranef.assemble import component_index
 from ranef.design.design import Design
 from ranef.errors import ConvergenceError, DataError
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from ranef.unfitted import Model
 
 Floats = NDArray[np.float64]
+
+# What is computed from the choice of information, and kept.
+_RESTING_ON_INFORMATION = ("parameter_vcov", "fixed_vcov", "small_samples")
 
 
 class FitState:
@@ -54,6 +59,7 @@ class FitState:
         self.timings.setdefault("inference", 0.0)
         self._core_result = core_result
         self.stored = stored
+        self._information: information.Information | None = None
         if core_result is not None:
             convergence.warn_about(self)
 
@@ -188,10 +194,43 @@ class FitState:
         outside = self.estimate.beta[0] if self.outside_count else np.zeros(0)
         return np.concatenate([outside, self.estimate.values])
 
+    @property
+    def information(self) -> information.Information:
+        """What the standard errors rest on: ``"expected"`` or ``"observed"`` information."""
+        return self._information or information.checked_information(self.model.specification.vcov, self.model)
+
+    def with_information(self, choice: object) -> Self:
+        """The same fit with standard errors from other information; itself where `choice` is None or its own.
+
+        Raises
+        ------
+        DataError
+            For another word than ``"expected"`` and ``"observed"``, or what the model does not have.
+        """
+        chosen = self.information if choice is None else information.checked_information(choice, self.model)
+        if chosen == self.information:
+            return self
+        made = object.__new__(type(self))
+        made.__dict__.update({key: value for key, value in self.__dict__.items() if key not in _RESTING_ON_INFORMATION})
+        made._information = chosen
+        return made
+
+    @cached_property
+    def observed_vcov(self) -> Floats:
+        """Covariance of all parameters by the observed information; NaN for held and undetermined ones."""
+        return self.stored.parameter_vcov if self.stored is not None else full_vcov(self)
+
     @cached_property
     def parameter_vcov(self) -> Floats:
-        """Covariance of all parameters; NaN for held and undetermined ones."""
-        return self.stored.parameter_vcov if self.stored is not None else full_vcov(self)
+        """Covariance of all parameters, by the fit's information; NaN for held and undetermined ones."""
+        return information.expected_vcov(self) if self.coefficients_are_orthogonal else self.observed_vcov
+
+    @property
+    def coefficients_are_orthogonal(self) -> bool:
+        """Whether the mean's coefficients are taken as independent of the variances: by expected information, and of a
+        joint mode, whose standard errors are given the variances (lme4's).
+        """
+        return self.information == "expected" or self.model.has_joint_mode
 
     @property
     def zero_names(self) -> tuple[str, ...]:
@@ -249,30 +288,45 @@ class FitState:
     def coefficient_vcov(self, places: slice) -> Floats:
         """Covariance of some of the fixed effects, all components one after the other.
 
-        The fit's own where it has one. REML's is given the variance parameters, as lme4's, for a profiled gaussian
-        model (which leaves that of log sigma open); for other models their uncertainty is counted. A joint mode's is
-        given the variance parameters, as lme4's.
+        A joint mode's is given the variance parameters, as lme4's.
         """
+        if self.information == "expected":
+            count = len(self.design.predictors[0].fixed.names)
+            if places.stop <= count:
+                return information.expected_block(self)[places, places]
+            return self.parameter_vcov[np.ix_(self.beta_places, self.beta_places)][places, places]
         own = self.estimate.beta_vcov
-        given_only = self.reml and self.outside_count > 0 and bool(np.isfinite(own).all())
-        if np.isfinite(own[places, places]).all() and not given_only:
+        rests_on_all = self.reml or information.is_linear(self.model)
+        if np.isfinite(own[places, places]).all() and not rests_on_all:
             return own[places, places]
-        all_of_it = self.parameter_vcov[np.ix_(self.beta_places, self.beta_places)]
-        if given_only:
-            return np.asarray(all_of_it[places, places])
-        return np.where(np.isfinite(own), own, all_of_it)[places, places]
+        everything = self.parameter_vcov[np.ix_(self.beta_places, self.beta_places)]
+        if rests_on_all:
+            held = self.held[self.beta_places]
+            return np.where(held[:, None] | held, 0.0, everything)[places, places]
+        return np.where(np.isfinite(own), own, everything)[places, places]
 
     @cached_property
     def conditional_covariance(self) -> tuple[Floats, ...]:
         """Per random term (levels, q, q): covariance of its effects given the parameters."""
         if self.stored is not None:
             return self.stored.conditional_covariance
-        result = self.core_result
+        with self.at_estimates("the random effects have no conditional covariance"):
+            return tuple(np.asarray(c) for c in self.model.core.conditional_covariance(self.core_result))
+
+    @contextmanager
+    def at_estimates(self, what: str) -> Iterator[None]:
+        """Compute with the core at the estimates; `what` says what there is not where that fails.
+
+        Raises
+        ------
+        ConvergenceError
+            If the likelihood has no value there.
+        """
         try:
             with self.model.computing():
-                return tuple(np.asarray(c) for c in self.model.core.conditional_covariance(result))
+                yield
         except ValueError as error:
-            raise ConvergenceError(f"the random effects have no conditional covariance: {error}") from error
+            raise ConvergenceError(f"{what}: {error}; diagnose() says what to do") from error
 
     @cached_property
     def covariance_blocks(self) -> tuple[CovarianceBlock, ...]:

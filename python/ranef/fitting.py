@@ -15,6 +15,7 @@ from ranef.design.build import NaAction, build_design
 from ranef.errors import DataError, FormulaError, NotAvailableError
 from ranef.families import Family, FamilyConstructor
 from ranef.formula.parse import has_dot, parse_formula
+from ranef.information import Information, checked_information
 from ranef.parameters import Values
 from ranef.result import Fit
 from ranef.unfitted import Model, Specification
@@ -37,6 +38,7 @@ def fit(
     start: Values | None = None,
     fixed: Mapping[str, float] | None = None,
     priors: Mapping[str, Any] | None = None,
+    vcov: Information | None = None,
     control: Control | None = None,
 ) -> Fit:
     """Fit a mixed model.
@@ -75,6 +77,10 @@ def fit(
     fixed : dict
         Parameters held at a value, by name; they do not count as estimated.
     priors : None
+    vcov : ``"expected"`` or ``"observed"``
+        Information that all standard errors rest on. None: expected for linear mixed models (lmer's, coefficients
+        given the variances), observed information of all parameters (glmmTMB's) for the rest. Methods of the fit take
+        the same words.
     control : Control
 
     Returns
@@ -116,6 +122,7 @@ def fit(
         start=start,
         fixed=fixed,
         priors=priors,
+        vcov=vcov,
         control=control,
     ).fit()
 
@@ -137,6 +144,7 @@ def model(
     start: Values | None = None,
     fixed: Mapping[str, float] | None = None,
     priors: Mapping[str, Any] | None = None,
+    vcov: Information | None = None,
     control: Control | None = None,
 ) -> Model:
     """The model without fitting it: parameter names, starting values, log-likelihood; arguments as for `fit`.
@@ -169,9 +177,12 @@ def model(
         na_action=na_action,
         start=start,
         fixed=fixed,
+        vcov=vcov,
         control=Control() if control is None else control,
     )
-    return design_model(specification)
+    made = design_model(specification)
+    checked_information(vcov, made)
+    return made
 
 
 def refuse_what_is_planned(method: str, n_agq: int, priors: Mapping[str, Any] | None) -> None:

@@ -24,7 +24,6 @@ from ranef.keepterms import treatments
 from ranef.parameters import coefficient_parameters
 from ranef.plots.grid import observed
 from ranef.predict import Request, target_of
-from ranef.rows import coefficient_vcov
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -209,7 +208,7 @@ def _adapter_class() -> Any:
                 raise NotAvailableError(
                     f"vcov={vcov!r}: give True, False, or a matrix of all {len(self.vault.coef)} coefficients"
                 )
-            return coefficient_vcov(self.model)
+            return np.asarray(self.model.fixed_vcov)
 
     return ModelRanef
 

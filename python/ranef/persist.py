@@ -48,7 +48,7 @@ class Stored:
     row_counts : rows of the data, rows used
     parameters : the model's parameters
     uncertainty : curvature at the estimates
-    parameter_vcov : covariance of all parameters
+    parameter_vcov : covariance of all parameters, by the observed information
     conditional_covariance : per term (levels, q, q)
     joint : precision of the random effects and their dependence on the parameters; None without random terms
     findings : the diagnosis
@@ -81,6 +81,7 @@ class SavedSpecification:
     fixed: dict[str, float] | None
     control: Control
     method: str = "laplace"
+    vcov: str | None = None
 
 
 _CLASSES: dict[str, type] = {
@@ -110,7 +111,7 @@ def save(fit: Fit, path: str | os.PathLike[str]) -> None:
             SavedSpecification(
                 specification.formula, fit.family.name, fit.family.link, specification.ziformula,
                 specification.dispformula, specification.reml, dict(specification.fixed or {}), specification.control,
-                specification.method,
+                specification.method, specification.vcov,
             )
         ),
         "design": encoder.encode(without_rows(fit.design)),
@@ -136,7 +137,7 @@ def _stored(fit: Fit, recipes: tuple[Recipe, ...]) -> Stored:
         row_counts=fit.row_counts,
         parameters=fit.model.parameter_info,
         uncertainty=fit.uncertainty,
-        parameter_vcov=fit.parameter_vcov,
+        parameter_vcov=fit.observed_vcov,
         conditional_covariance=fit.conditional_covariance,
         joint=joint_precision(fit) if fit.design.terms else None,
         findings=all_findings(fit),
@@ -222,6 +223,7 @@ def load(path: str | os.PathLike[str]) -> Fit:
         reml=saved.reml,
         method=saved.method,
         fixed=saved.fixed or None,
+        vcov=saved.vcov,
         control=saved.control,
     )
     model = Model(specification, decoder.decode(body["design"]), parameter_info=stored.parameters)

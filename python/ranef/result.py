@@ -44,10 +44,11 @@ from ranef.inference import (
     wald_tests,
 )
 from ranef.inference import profile as profiles
-from ranef.inference.chosen_vcov import VcovChoice
+from ranef.inference.chosen_vcov import VcovChoice, chosen_information
 from ranef.inference.derived import Method
 from ranef.inference.derived_values import Statistic
 from ranef.inference.sandwich import RobustType
+from ranef.information import INFORMATION, Information
 from ranef.means.averaging import Weighting
 from ranef.means.build import Component, emmeans
 from ranef.means.build import Request as MeansRequest
@@ -95,7 +96,8 @@ class Fit(FitState):
         ddf : ``"asymptotic"`` z tests; ``"satterthwaite"`` or ``"kenward-roger"`` t tests (linear mixed models)
         vcov : covariance behind the standard errors of z tests, as in `tidy`
         """
-        return summary.Summary(self, ddf, vcov)
+        fit, choice = chosen_information(self, vcov)
+        return summary.Summary(fit, ddf, choice)
 
     def __repr__(self) -> str:
         return f"<ranef.Fit {self.formula!r}, {self.family}, loglik {self.loglik:.4f}, df {self.df}, nobs {self.nobs}>"
@@ -131,7 +133,7 @@ class Fit(FitState):
             exp of coefficients and intervals (odds ratios, rate ratios), standard errors by the delta method.
         ddf : ``"satterthwaite"`` or ``"kenward-roger"``
             t tests and intervals of a linear mixed model's coefficients, with a column ``df``.
-        vcov : None, ``"CR0"``, ``"CR1"``, ``"CR2"`` or matrix
+        vcov : None, ``"expected"``, ``"observed"``, ``"CR0"``, ``"CR1"``, ``"CR2"`` or matrix
             Covariance behind the standard errors: the model's; robust, by the outermost grouping factor (see `vcov`);
             or a matrix of the conditional coefficients.
 
@@ -148,7 +150,8 @@ class Fit(FitState):
         >>> list(fit.tidy()["term"])
         ['Intercept', 'cover']
         """
-        return tables.tidy(self, effects, conf_int, conf_level, exponentiate, ddf, vcov)
+        fit, choice = chosen_information(self, vcov)
+        return tables.tidy(fit, effects, conf_int, conf_level, exponentiate, ddf, choice)
 
     def fixef(self, component: str = "cond") -> pd.Series:
         """Coefficients of ``"cond"``, ``"zi"`` or ``"disp"``, by name."""
@@ -159,7 +162,7 @@ class Fit(FitState):
         component: str = "cond",
         *,
         full: bool = False,
-        type: RobustType | None = None,  # noqa: A002 - the name in R's sandwich packages
+        type: Information | RobustType | None = None,  # noqa: A002 - the name in R's sandwich packages
         cluster: Any = None,
     ) -> pd.DataFrame:
         """Covariance of a component's coefficients, or (`full`) of all parameters, by name.
@@ -168,8 +171,9 @@ class Fit(FitState):
         ----------
         component : ``"cond"``, ``"zi"`` or ``"disp"``
         full : all parameters of the model instead
-        type : None: the model's; ``"CR0"``, ``"CR1"``, ``"CR2"``: cluster-robust (sandwich), right where the model's
-            covariance is not: of Liang and Zeger, the same times G / (G - 1), and bias-reduced of Bell and McCaffrey
+        type : None: the fit's (see `ranef.fit`); ``"expected"``, ``"observed"``: by that information; ``"CR0"``,
+            ``"CR1"``, ``"CR2"``: cluster-robust (sandwich), right where the model's covariance is not: of Liang and
+            Zeger, the same times G / (G - 1), and bias-reduced of Bell and McCaffrey
         cluster : grouping factor, column of the data, or array with one value a row, within which all random terms are
             nested; None: the outermost grouping factor, without random effects every row by itself
 
@@ -189,6 +193,8 @@ class Fit(FitState):
         >>> list(fit.vcov(type="CR2").columns)
         ['Intercept', 'shore[T.mown]']
         """
+        if type in INFORMATION:
+            return sandwich.vcov(self.with_information(type), component, full, None, cluster)
         return sandwich.vcov(self, component, full, type, cluster)
 
     def coef(self) -> dict[str, pd.DataFrame]:
@@ -315,6 +321,7 @@ class Fit(FitState):
         n: int = 1000,
         seed: int | None = None,
         threads: int = 1,
+        vcov: Information | None = None,
     ) -> pd.DataFrame:
         """Confidence intervals of parameters, by name.
 
@@ -325,6 +332,7 @@ class Fit(FitState):
         parm : parameter name(s) as in `parameters()`; None: all that were estimated
         level : probability of the intervals
         n, seed, threads : replicates, seed and threads of the bootstrap
+        vcov : ``"expected"`` or ``"observed"`` information behind standard errors; None: the fit's (see `ranef.fit`)
 
         Returns
         -------
@@ -346,7 +354,7 @@ class Fit(FitState):
         >>> bool(table["conf_low"].iloc[0] > 0)
         True
         """
-        return intervals.confint(self, method, parm, level, n, seed, threads)
+        return intervals.confint(self.with_information(vcov), method, parm, level, n, seed, threads)
 
     def profile(self, parm: str | Sequence[str] | None = None, level: float = 0.99) -> profiles.Profile:
         """Likelihood profiles of parameters, as lme4's ``profile``.
@@ -460,6 +468,7 @@ class Fit(FitState):
         level: float = 0.95,
         n: int = 1000,
         seed: int | None = None,
+        vcov: Information | None = None,
     ) -> pd.DataFrame:
         """Interval of any quantity computed from the fit: a contrast, a ratio of variances, a prediction.
 
@@ -470,6 +479,7 @@ class Fit(FitState):
         method : ``"wald"`` (delta method), ``"profile"`` (profile likelihood) or ``"boot"`` (parametric bootstrap)
         level : probability of the interval
         n, seed : replicates and seed of the bootstrap
+        vcov : ``"expected"`` or ``"observed"`` information behind standard errors; None: the fit's (see `ranef.fit`)
 
         Returns
         -------
@@ -489,7 +499,7 @@ class Fit(FitState):
         >>> list(table.columns)
         ['estimate', 'std_error', 'conf_low', 'conf_high']
         """
-        return derived.derived_interval(self, statistic, method, level, n, seed)
+        return derived.derived_interval(self.with_information(vcov), statistic, method, level, n, seed)
 
     def anova(
         self,
@@ -499,6 +509,7 @@ class Fit(FitState):
         ddf: small_sample.Ddf | None = None,
         component: str = "cond",
         coding: wald_tests.Coding = "sum",
+        vcov: Information | None = None,
     ) -> wald_tests.WaldTests | deletions.DeletionTests:
         """Tests of the terms of the fixed part.
 
@@ -511,6 +522,7 @@ class Fit(FitState):
         component : ``"cond"``, ``"zi"`` or ``"disp"``
         coding : of type 3: ``"sum"`` tests averages over the other factors' levels, whatever the contrasts of the fit;
             ``"fitted"`` the coefficients as they are coded
+        vcov : ``"expected"`` or ``"observed"`` information behind standard errors; None: the fit's (see `ranef.fit`)
 
         Returns
         -------
@@ -535,7 +547,7 @@ class Fit(FitState):
         """
         if test is not None and str(test).lower() == "lr":
             return drop1.likelihood_ratio_tests(self, type, ddf, component)
-        return wald_tests.anova(self, type, test, ddf, component, coding)
+        return wald_tests.anova(self.with_information(vcov), type, test, ddf, component, coding)
 
     def test(
         self,
@@ -545,6 +557,7 @@ class Fit(FitState):
         test: wald_tests.Test | None = None,
         ddf: small_sample.Ddf | None = None,
         component: str = "cond",
+        vcov: Information | None = None,
     ) -> linear_test.LinearTest:
         """Joint Wald test of linear hypotheses about the coefficients.
 
@@ -554,6 +567,7 @@ class Fit(FitState):
             those, or a matrix (q, coefficients); a DataFrame's columns are coefficients by name
         value : with a matrix, what its rows equal; None: zero
         test, ddf, component : as in `anova`
+        vcov : ``"expected"`` or ``"observed"`` information behind standard errors; None: the fit's (see `ranef.fit`)
 
         Returns
         -------
@@ -571,7 +585,7 @@ class Fit(FitState):
         >>> fit.test("cover = 0").df
         1
         """
-        return linear_test.linear_test(self, hypothesis, value, test, ddf, component)
+        return linear_test.linear_test(self.with_information(vcov), hypothesis, value, test, ddf, component)
 
     def drop1(
         self,
@@ -831,6 +845,7 @@ class Fit(FitState):
         allow_new_levels: bool = False,
         random: Mapping[str, predict.Treatment] | None = None,
         offset: ArrayLike | None = None,
+        vcov: Information | None = None,
     ) -> pd.Series | pd.DataFrame:
         """Predictions for the fitted rows or for new data.
 
@@ -848,6 +863,7 @@ class Fit(FitState):
         random : per grouping factor or term, ``"include"``, ``"zero"`` or ``"integrate"`` (average over its
             distribution: population-averaged)
         offset : one number a row of `newdata`, where the fit's offset was an array
+        vcov : ``"expected"`` or ``"observed"`` information behind standard errors; None: the fit's (see `ranef.fit`)
 
         Returns
         -------
@@ -869,7 +885,7 @@ class Fit(FitState):
         2
         """
         request = predict.Request(type, re_form, se, interval, level, allow_new_levels, random or {}, offset)
-        return predict.predict(self, newdata, request)
+        return predict.predict(self.with_information(vcov), newdata, request)
 
     def simulate(self, n: int = 1, seed: int | None = None, re_form: str | None = None) -> pd.DataFrame:
         """New responses drawn from the fitted model.
@@ -1139,6 +1155,7 @@ class Fit(FitState):
         ddf: str | None = None,
         level: float = 0.95,
         cov_reduce: Reducer | Mapping[str, Reducer] | None = None,
+        vcov: Information | None = None,
     ) -> MarginalMeans:
         """Estimated marginal means: predictions on a reference grid, averaged over the factors not asked for.
 
@@ -1161,6 +1178,7 @@ class Fit(FitState):
             linear mixed models by REML, the residual's for gaussian models without random effects, else asymptotic
         level : probability of the intervals
         cov_reduce : what to reduce covariates by instead of the mean, a function of the values or one by name
+        vcov : ``"expected"`` or ``"observed"`` information behind standard errors; None: the fit's (see `ranef.fit`)
 
         Returns
         -------
@@ -1182,7 +1200,7 @@ class Fit(FitState):
         request = MeansRequest(
             specs, by, at, type, component, weights, offset, bias_adjust, sigma, regrid, ddf, level, cov_reduce
         )
-        return emmeans(self, request)
+        return emmeans(self.with_information(vcov), request)
 
     def emtrends(
         self,
@@ -1198,6 +1216,7 @@ class Fit(FitState):
         ddf: str | None = None,
         level: float = 0.95,
         cov_reduce: Reducer | Mapping[str, Reducer] | None = None,
+        vcov: Information | None = None,
     ) -> MarginalMeans:
         """Marginal trends: slopes of a covariate, averaged like marginal means.
 
@@ -1206,6 +1225,7 @@ class Fit(FitState):
         specs, by, at, component, weights, regrid, ddf, level, cov_reduce : as in `emmeans`
         var : the covariate, or an expression of one such as ``"log(x)"``
         max_degree : with 2 or more, trends of higher degree too: the k-th derivative over k!
+        vcov : ``"expected"`` or ``"observed"`` information behind standard errors; None: the fit's (see `ranef.fit`)
 
         Returns
         -------
@@ -1235,7 +1255,7 @@ class Fit(FitState):
             level=level,
             cov_reduce=cov_reduce,
         )
-        return emtrends(self, TrendRequest(request, var, max_degree))
+        return emtrends(self.with_information(vcov), TrendRequest(request, var, max_degree))
 
     def joint_tests(
         self, by: Names | None = None, *, component: Literal["cond", "zi", "disp"] = "cond", ddf: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 
 from ranef import _core, joint
 from ranef.assemble import component_index, core_term
+from ranef.callers import caller_level
 from ranef.design.build import new_design
 from ranef.design.design import Design, NewTerm
+from ranef.errors import ConvergenceError, RanefWarning
 from ranef.linear import contribution
 
 if TYPE_CHECKING:
@@ -110,32 +113,28 @@ def predictor_covariance(fit: Fit, rows: Rows, include: Sequence[bool]) -> Float
         return _fixed_covariance(fit, rows)
     if fit.stored is not None:
         return joint.predictor_covariance(fit, fit.stored.joint, rows, include)
-    vcov = np.nan_to_num(fit.uncertainty.vcov, nan=0.0)
+    vcov = np.nan_to_num(fit.parameter_vcov[fit.outside_count :, fit.outside_count :], nan=0.0)
+    expected = fit.coefficients_are_orthogonal
     terms = [
         core_term(fit.design.predictors, design, term.levels, term.basis, term.column)
         if term is not None and included
         else None
         for term, design, included in zip(rows.terms, fit.design.terms, include, strict=True)
     ]
-    result, predictors = fit.core_result, rows.core_predictors()
-    with fit.model.computing():
-        return np.asarray(fit.model.core.predictor_covariance(result, vcov, predictors, terms), dtype=np.float64)
-
-
-def coefficient_vcov(fit: Fit) -> Floats:
-    """Covariance of the fixed effects of all components, with the uncertainty of the variances where it is known.
-
-    As glmmTMB's, and as the predictions with random effects above have it; lmer's standard errors of the coefficients,
-    which `Fit.vcov` gives for gaussian models, take the variances as known.
-    """
-    full = fit.parameter_vcov[np.ix_(fit.beta_places, fit.beta_places)]
-    return np.where(np.isfinite(full), full, fit.fixed_vcov)
+    predictors = rows.core_predictors()
+    try:
+        with fit.at_estimates("predictions have no covariance"):
+            made = fit.model.core.predictor_covariance(fit.core_result, vcov, predictors, terms, expected)
+    except ConvergenceError as error:
+        warnings.warn(f"standard errors are NaN: {error}", RanefWarning, stacklevel=caller_level())
+        return np.full((rows.count, len(predictors), len(predictors)), np.nan)
+    return np.asarray(made, dtype=np.float64)
 
 
 def _fixed_covariance(fit: Fit, rows: Rows) -> Floats:
     """X V X' of every row."""
     sizes = np.cumsum([0, *(m.shape[1] for m in rows.matrices)])
-    vcov = coefficient_vcov(fit)
+    vcov = fit.fixed_vcov
     count = len(rows.matrices)
     made = np.empty((rows.count, count, count))
     for a in range(count):

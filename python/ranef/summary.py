@@ -11,6 +11,7 @@ import pandas as pd
 from ranef import notes, tables
 from ranef.assemble import COMPONENT_TITLES, has_component
 from ranef.inference.small_sample import METHOD_NAMES, checked_ddf
+from ranef.information import TITLES, is_linear
 from ranef.textgrid import p_value_texts, significant, stars, text_grid
 from ranef.varcorr import random_effects_text
 
@@ -91,9 +92,9 @@ class Summary:
 
 
 def _errors_text(fit: Fit, choice: VcovChoice) -> str | None:
-    """Whose standard errors are shown, where they are not the model's."""
+    """Whose standard errors are shown, where a model has several."""
     if choice is None:
-        return None
+        return TITLES[fit.information] if fit.design.terms and is_linear(fit.model) else None
     if not isinstance(choice, str):
         return "from the covariance matrix given"
     from ranef.inference.clusters import independent_clusters

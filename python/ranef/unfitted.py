@@ -47,6 +47,7 @@ class Specification:
     na_action: NaAction = "drop"
     start: Values | None = None
     fixed: Mapping[str, float] | None = None
+    vcov: str | None = None
     control: Control = field(default_factory=Control)
 
 
@@ -233,7 +234,7 @@ class Model:
         start, held = self.starting_point()
         return start, held if held.any() else None
 
-    def evaluate(self, function: Callable[[Floats], T], vector: Floats) -> T:
+    def evaluate(self, function: Callable[[Floats, _core.Options], T], vector: Floats) -> T:
         """A function of the core at a parameter vector.
 
         Raises
@@ -243,7 +244,7 @@ class Model:
         """
         try:
             with self.computing():
-                return function(vector)
+                return function(vector, self.specification.control.options())
         except ValueError as error:
             raise ConvergenceError(str(error)) from error
 

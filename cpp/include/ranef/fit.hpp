@@ -1,5 +1,5 @@
 #pragma once
-// The verbs: fit a model, differentiate it at a fit.
+// The verbs: fit a model, evaluate its likelihood.
 
 #include <functional>
 #include <memory>
@@ -66,18 +66,10 @@ Matrix linear_predictors(const Model& model, const FitReport& fit);
 /// Values to start from: fixed effects fitted without random effects, ordinary standard deviations.
 Vector starting_values(const Model& model, Layouts& layouts);
 
-/// Log-likelihood (REML criterion) at `values`, and its gradient in them.
-double log_likelihood(const Model& model, Layouts& layouts, const Vector& values);
-Vector log_likelihood_gradient(const Model& model, Layouts& layouts, const Vector& values);
-
-/// Second derivatives of the negative log-likelihood at a fit.
-struct CurvatureReport {
-  Matrix hessian;       ///< in the free directions of the point
-  Matrix covariance;    ///< of `values`; NaN for what is undetermined
-  Vector eigenvalues;   ///< of the Hessian in ordinary units, where an ordinary curvature is one
-  Matrix eigenvectors;  ///< columns, over all parameters of `values`, each in its natural unit
-  std::vector<Index> undetermined;
-};
-CurvatureReport curvature(const Model& model, Layouts& layouts, const FitReport& fit, const std::vector<bool>& fixed);
+/// Log-likelihood (REML criterion) at `values`, and its gradient in them. `poll` is called often; may throw to stop.
+double log_likelihood(const Model& model, Layouts& layouts, const Vector& values, const InnerOptions& options = {},
+                      const std::function<void()>& poll = {});
+Vector log_likelihood_gradient(const Model& model, Layouts& layouts, const Vector& values,
+                               const InnerOptions& options = {}, const std::function<void()>& poll = {});
 
 }  // namespace ranef

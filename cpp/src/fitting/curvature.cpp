@@ -4,20 +4,19 @@
 
 #include "certificate.hpp"
 #include "free_space.hpp"
-#include "ranef/fit.hpp"
+#include "ranef/fitted_model.hpp"
 #include "start.hpp"
 
 namespace ranef {
 
-CurvatureReport curvature(const Model& model, Layouts& layouts, const FitReport& fit, const std::vector<bool>& fixed) {
-  const ParameterMap map(model);
-  if (fit.tiny_residual) {
-    CurvatureReport none;
-    none.covariance = Matrix::Constant(map.size(), map.size(), std::numeric_limits<double>::quiet_NaN());
-    none.undetermined = fit.at_zero;
-    return none;
-  }
-  LaplaceObjective objective(model, layouts.laplace(model), InnerOptions());
+CurvatureReport FittedModel::curvature(const std::vector<bool>& fixed) {
+  const Model& model = *model_;
+  const ParameterMap& map = map_;
+  const FitReport& fit = *fit_;
+  CurvatureReport out;
+  out.covariance = Matrix::Constant(map.size(), map.size(), std::numeric_limits<double>::quiet_NaN());
+  out.undetermined = fit.at_zero;
+  if (fit.point.size() != map.size() || fit.tiny_residual) return out;
   AffineSpace space = free_space(model, map, fit.point, fit.values, fixed);
   std::vector<Index> held;
   Index at = map.theta_offset();
@@ -33,14 +32,11 @@ CurvatureReport curvature(const Model& model, Layouts& layouts, const FitReport&
   }
   space = space.without(held);
   for (const Index h : held) space.base[h] = fit.point[h];
-  RestrictedObjective restricted(objective, space);
+  evaluated_ = false;  // the objective moves away from the fit
+  RestrictedObjective restricted(objective_, space);
   const Vector units = natural_units(model, map, ordinary_scale(fit_fixed_effects(model), 0));
   const Certificate certificate = certify(restricted, space.coordinates(fit.point),
                                           space.directions.transpose().cwiseAbs() * units, Differences::central);
-
-  CurvatureReport out;
-  out.covariance = Matrix::Constant(map.size(), map.size(), std::numeric_limits<double>::quiet_NaN());
-  out.undetermined = fit.at_zero;
   if (!certificate.ok) return out;
   if (certificate.hessian.size() == 0) {  // every parameter is held
     out.covariance.setZero();

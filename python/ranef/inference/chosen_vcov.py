@@ -11,12 +11,20 @@ from numpy.typing import ArrayLike, NDArray
 from ranef import tables
 from ranef.errors import DataError
 from ranef.inference.sandwich import TYPES, RobustType, robust_vcov
+from ranef.information import INFORMATION, Information
 
 if TYPE_CHECKING:
     from ranef.result import Fit
 
 Floats = NDArray[np.float64]
-VcovChoice: TypeAlias = RobustType | pd.DataFrame | ArrayLike | None
+VcovChoice: TypeAlias = Information | RobustType | pd.DataFrame | ArrayLike | None
+
+
+def chosen_information(fit: Fit, choice: VcovChoice) -> tuple[Fit, VcovChoice]:
+    """The fit by the information that `choice` names, and what of the choice is left to `chosen_errors`."""
+    if isinstance(choice, str) and choice in INFORMATION:
+        return fit.with_information(choice), None
+    return fit, choice
 
 
 def chosen_errors(fit: Fit, component: str, choice: VcovChoice) -> Floats:
@@ -32,7 +40,9 @@ def chosen_errors(fit: Fit, component: str, choice: VcovChoice) -> Floats:
     """
     if isinstance(choice, str):
         if choice not in TYPES:
-            raise DataError(f"vcov must be 'CR0', 'CR1', 'CR2' or a covariance matrix, got {choice!r}")
+            raise DataError(
+                f"vcov must be 'expected', 'observed', 'CR0', 'CR1', 'CR2' or a covariance matrix, got {choice!r}"
+            )
         return np.sqrt(np.diag(robust_vcov(fit, component, choice, None)))
     if choice is None or component != "cond":
         return np.sqrt(np.diag(tables.vcov(fit, component, full=False)))
@@ -48,7 +58,9 @@ def _checked_matrix(fit: Fit, given: pd.DataFrame | ArrayLike) -> Floats:
     try:
         matrix = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"vcov must be 'CR0', 'CR1', 'CR2' or a matrix of numbers: {error}") from error
+        raise DataError(
+            f"vcov must be 'expected', 'observed', 'CR0', 'CR1', 'CR2' or a matrix of numbers: {error}"
+        ) from error
     if matrix.shape != (len(names), len(names)):
         raise DataError(f"vcov has shape {matrix.shape}; there are {len(names)} coefficients ({', '.join(names)})")
     if not np.isfinite(matrix).all() or (np.diag(matrix) < 0).any():

@@ -60,9 +60,8 @@ def row_covariances(fit: Fit, system: Linearised) -> Floats:
         given[np.ix_(ours, ours)] = covariance[np.ix_(theirs, theirs)]
     predictors = [_core.Predictor(p.fixed.matrix, None) for p in fit.design.predictors]
     terms: list[_core.Term | None] = [core_term(fit.design.predictors, term) for term in fit.design.terms]
-    result = fit.core_result
-    with fit.model.computing():
-        made = fit.model.core.predictor_covariance(result, given, predictors, terms)
+    with fit.at_estimates("the rows have no leverage"):
+        made = fit.model.core.predictor_covariance(fit.core_result, given, predictors, terms)
     return np.asarray(made)
 
 

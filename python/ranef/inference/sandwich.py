@@ -96,9 +96,8 @@ def _bread_and_scores(fit: Fit, system: Linearised) -> tuple[Floats, Floats]:
             f"the robust covariance of {which} covers models with coefficients in the mean alone; "
             f"fit again by maximum likelihood (reml=False, method='laplace')"
         )
-    result = fit.core_result
-    with fit.model.computing():
-        rows = np.asarray(fit.model.core.row_scores(result))
+    with fit.at_estimates("the rows have no scores"):
+        rows = np.asarray(fit.model.core.row_scores(fit.core_result))
     return _given_variances(fit, system), rows
 
 

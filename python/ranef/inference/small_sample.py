@@ -218,6 +218,11 @@ def check_linear(fit: Fit, method: str) -> None:
     problem = _obstacle(fit)
     if problem:
         raise DataError(f"ddf={method!r} is for linear mixed models with one residual variance, but {problem}")
+    if fit.information == "observed":
+        raise DataError(
+            f"ddf={method!r} is made for the expected information, but the observed one was asked for: use "
+            "ddf='asymptotic', or vcov='expected'"
+        )
     if method == "kenward-roger" and not fit.reml:
         raise DataError(
             "Kenward-Roger's correction is defined for REML, but this fit is by maximum likelihood: refit with "

@@ -107,7 +107,7 @@ def choose_ddf(fit: Fit, component: str, ddf: str | None) -> str:
     if ddf is None:
         if linear and not fit.design.terms:
             return "residual"
-        small = linear and fit.reml and _random_effects(fit) <= _MOST_RANDOM_EFFECTS
+        small = linear and fit.reml and fit.information == "expected" and _random_effects(fit) <= _MOST_RANDOM_EFFECTS
         return "kenward-roger" if small and _allows_kenward_roger(fit) else "asymptotic"
     if ddf == "residual":
         if not linear or fit.design.terms:
