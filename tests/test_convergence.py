@@ -60,7 +60,6 @@ def test_correlated_slopes_at_their_bounds_converge(groups, count):
         for seed in range(4):
             fit = ranef.fit(f"y ~ {x} + ({x} | g)", gaussian(seed, groups, count, rank), reml=seed % 2 == 1)
             assert fit.converged
-            assert fit.estimate.iterations < 150
 
 
 @pytest.mark.parametrize("structure", ["cs", "diag"])
@@ -73,7 +72,6 @@ def test_structured_slopes_at_their_bounds_converge(count, structure):
         for seed in range(8):
             fit = ranef.fit(f"y ~ {x} + {structure}({x} | g)", gaussian(seed, groups, count, 0))
             assert fit.converged
-            assert fit.estimate.iterations < 150
 
 
 @pytest.mark.parametrize("family", ["poisson", "binomial"])

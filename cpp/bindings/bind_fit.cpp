@@ -44,6 +44,20 @@ std::unique_ptr<FitHandle> run(const ranef::Model& model, ranef::Layouts& layout
       FitHandle{ranef::fit(model, layouts, request), request.fixed, request.options.inner});
 }
 
+const char* describe(ranef::Look::Kind kind) {
+  switch (kind) {
+    case ranef::Look::Kind::zero:
+      return "zero";
+    case ranef::Look::Kind::raised:
+      return "raised";
+    case ranef::Look::Kind::correlation:
+      return "correlation";
+    case ranef::Look::Kind::shift:
+      return "shift";
+  }
+  return "";
+}
+
 std::vector<int> to_ints(const std::vector<Index>& places) { return {places.begin(), places.end()}; }
 
 std::string reason(const ranef::FitReport& report) {
@@ -144,6 +158,13 @@ void bind_result(py::module_& module) {
       .def_property_readonly("gradient", [](const FitResult& f) { return to_array(f.handle.report.gradient); })
       .def_property_readonly("expected_gain", report(&ranef::FitReport::expected_gain))
       .def_property_readonly("singular", [](const FitResult& f) { return !f.handle.report.at_zero.empty(); })
+      .def_property_readonly("looks",
+                             [](const FitResult& f) {
+                               py::list out;
+                               for (const ranef::Look& look : f.handle.report.looks)
+                                 out.append(py::make_tuple(describe(look.kind), to_ints(look.moved), look.gained));
+                               return out;
+                             })
       .def_property_readonly("at_bound", [](const FitResult& f) { return to_ints(f.handle.report.at_limit); })
       .def_property_readonly("deficient", [](const FitResult& f) { return to_ints(f.handle.report.deficient); })
       .def_property_readonly("at_zero", [](const FitResult& f) { return to_ints(f.handle.report.at_zero); });

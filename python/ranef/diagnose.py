@@ -25,6 +25,15 @@ Floats = NDArray[np.float64]
 _BELIEVABLE_GAIN = 1e4
 
 
+_LOOK_COLUMNS = ["look", "parameters", "gained"]
+_LOOKS = {
+    "zero": "at zero",
+    "raised": "raised from zero",
+    "correlation": "strongly correlated",
+    "shift": "at or from a limit",
+}
+
+
 class Diagnosis:
     """All findings of a fit; prints as sentences.
 
@@ -32,11 +41,16 @@ class Diagnosis:
     ----------
     findings : what was found, problems first
     certificate : numbers behind them: ``expected_gain``, ``max_gradient``, ``smallest_eigenvalue``, ``iterations`` ...
+    looks : table of what was tried for a better optimum beside the one first found: ``look``, ``parameters`` and the
+        log-likelihood ``gained``, zero where nothing better was found; empty where every parameter is well determined
     """
 
-    def __init__(self, findings: tuple[Finding, ...], certificate: dict[str, object]) -> None:
+    def __init__(
+        self, findings: tuple[Finding, ...], certificate: dict[str, object], looks: pd.DataFrame | None = None
+    ) -> None:
         self.findings = tuple(sorted(findings, key=lambda f: not f.problem))
         self.certificate = certificate
+        self.looks = pd.DataFrame(columns=_LOOK_COLUMNS) if looks is None else looks
 
     @property
     def ok(self) -> bool:
@@ -80,7 +94,12 @@ def diagnose(fit: Fit) -> Diagnosis:
         "evaluations": estimate.evaluations,
         "stopped": estimate.stopped,
     }
-    return Diagnosis(all_findings(fit), certificate)
+    return Diagnosis(all_findings(fit), certificate, _looks(fit))
+
+
+def _looks(fit: Fit) -> pd.DataFrame:
+    rows = [(_LOOKS[k.kind], ", ".join(fit.model.names[i] for i in k.places), k.gained) for k in fit.estimate.looks]
+    return pd.DataFrame(rows, columns=_LOOK_COLUMNS)
 
 
 def all_findings(fit: Fit) -> tuple[Finding, ...]:
@@ -98,6 +117,8 @@ def convergence_findings(fit: FitState) -> list[Finding]:
         return []
     if fit.estimate.reason == "pole":
         return [_pole(fit)]
+    if fit.estimate.reason == "breakdown":
+        return [_breakdown(fit)]
     if fit.estimate.reason == "not_positive_definite":
         named = spectrum_findings(fit)
         if named:
@@ -139,6 +160,18 @@ def _pole(fit: FitState) -> Finding:
     formulas = " and ".join(where[c] for c in where if any(name.startswith(f"{c}:") for name in guilty))
     remedy = f"leave the random effects out of {formulas}, which gives these estimates"
     return Finding("pole", True, guilty, message, remedy)
+
+
+def _breakdown(fit: FitState) -> Finding:
+    """A maximum at which a random effect's posterior has nothing Gaussian left: none of the integral."""
+    info = fit.model.parameter_info
+    widest = max((p for p in zip(info, fit.estimate.values, strict=True) if p[0].kind == "sd"), key=lambda p: p[1])
+    name, value = widest[0].name, widest[1]
+    message = (
+        f"the Laplace approximation has a maximum at {name} = {value:.3g} where it says nothing about the likelihood"
+    )
+    remedy = "the data hardly determine that standard deviation: leave the term out, or hold it at a value (fixed=)"
+    return Finding("breakdown", True, (name,), message, remedy)
 
 
 def _not_converged(fit: FitState) -> Finding:

@@ -45,6 +45,23 @@ class LinearPredictors(Sequence[Floats]):
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """One look for a better optimum.
+
+    Attributes
+    ----------
+    kind : ``"zero"`` (standard deviations set to zero), ``"raised"`` (zero ones raised), ``"correlation"`` (a strong
+        one of either sign), ``"shift"`` (a dispersion or zero inflation at its limit, or back from there)
+    places : the parameters moved, places in the estimate's values
+    gained : log-likelihood that a search from there gained; zero where it found nothing better
+    """
+
+    kind: str
+    places: tuple[int, ...]
+    gained: float
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """Parameters, modes and certificate of one fit.
 
@@ -66,6 +83,7 @@ class Estimate:
     at_bound : places in `values` of parameters at the end of their range
     deficient : places of the terms of correlated effects whose covariance has not full rank, whatever the origin and
         unit of their columns
+    looks : what was tried for a better optimum, in that order; none where every parameter is well determined
     """
 
     values: Floats
@@ -87,6 +105,7 @@ class Estimate:
     at_zero: tuple[int, ...]
     at_bound: tuple[int, ...]
     deficient: tuple[int, ...] = ()
+    looks: tuple[Look, ...] = ()
 
     @property
     def stopped(self) -> str:
@@ -98,6 +117,7 @@ _REASONS = {
     "converged": "converged",
     "stalled": "no step improved further",
     "max_iterations": "the iterations ran out",
+    "breakdown": "the Laplace approximation does not hold at its maximum",
     "pole": "the search ran into a pole of the Laplace approximation",
     "not_positive_definite": "the log-likelihood has no maximum where the optimiser stopped",
 }
@@ -125,6 +145,7 @@ def estimate_from_core(result: _core.FitResult) -> Estimate:
         at_zero=tuple(int(i) for i in result.at_zero),
         at_bound=tuple(int(i) for i in result.at_bound),
         deficient=tuple(int(i) for i in result.deficient),
+        looks=tuple(Look(kind, tuple(places), gained) for kind, places, gained in result.looks),
     )
 
 

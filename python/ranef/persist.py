@@ -19,7 +19,7 @@ from ranef.control import Control
 from ranef.design import design, fixed, plain, predictor, random
 from ranef.diagnose import all_findings
 from ranef.errors import DataError
-from ranef.estimate import Estimate
+from ranef.estimate import Estimate, Look
 from ranef.families import Family
 from ranef.finding import Finding
 from ranef.formula import algebra, expression, random_terms
@@ -87,7 +87,7 @@ class SavedSpecification:
 _CLASSES: dict[str, type] = {
     cls.__name__: cls
     for cls in (
-        Control, Estimate, Finding, JointPrecision, Parameter, Recipe, SavedSpecification, Stored, Uncertainty,
+        Control, Estimate, Finding, JointPrecision, Look, Parameter, Recipe, SavedSpecification, Stored, Uncertainty,
         algebra.Terms, predictor.OffsetSource, design.Design, design.FixedDesign, design.PredictorDesign,
         design.RandomDesign, design.ResponseDesign, design.WeightsDesign, expression.Expression, fixed.FixedSpec,
         fixed.MatrixSpec, plain.PlainFactor, plain.PlainSpec, random.ColumnSpec, random.GroupSpec, random.TermSpec,

@@ -29,6 +29,13 @@ class Layouts {
   std::shared_ptr<const CrossProductLayout> profiled_, laplace_;
 };
 
+/// One look for a better optimum: what was moved, and what a search from there gained.
+struct Look {
+  enum class Kind { zero, raised, correlation, shift } kind;
+  std::vector<Index> moved;  ///< parameters
+  double gained = 0.0;       ///< log-likelihood; zero if nothing
+};
+
 struct FitReport {
   Vector point;   ///< parameters as objectives see them
   Vector values;  ///< and as the user does
@@ -48,6 +55,7 @@ struct FitReport {
   std::vector<Index> at_zero;    ///< parameters (of `values`) that are zero or undetermined because a variance is
   std::vector<Index> at_limit;   ///< correlations that have reached the end of their range
   std::vector<Index> deficient;  ///< terms whose covariance has not full rank
+  std::vector<Look> looks;       ///< in the order in which they were taken
 };
 
 struct FitRequest {

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "ranef/model/parameters.hpp"
-#include "ranef/optimize/free_coordinates.hpp"
 #include "ranef/optimize/difference_hessian.hpp"
+#include "ranef/optimize/free_coordinates.hpp"
 
 namespace ranef {
 

@@ -28,6 +28,7 @@ CurvatureReport FittedModel::curvature(const std::vector<bool>& fixed) {
       for (int p : group) held.push_back(at + p);
     if (!groups.empty())
       for (int p : term.covariance->undetermined(theta)) held.push_back(at + p);
+    for (int p : term.covariance->at_limit(theta)) held.push_back(at + p);
     at += count;
   }
   space = space.without(held);

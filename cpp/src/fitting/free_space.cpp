@@ -11,6 +11,7 @@ AffineSpace free_space(const Model& model, const ParameterMap& map, const Vector
   AffineSpace space = AffineSpace::everything(map.size());
   if (fixed.empty()) return space;
   Index free = 0;
+  space.whole = false;
   space.base = Vector::Zero(map.size());
   Matrix directions = Matrix::Zero(map.size(), map.size());
   for (std::size_t k = 0; k < model.predictors().size(); ++k) {

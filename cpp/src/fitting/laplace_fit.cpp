@@ -102,9 +102,11 @@ FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& re
   const ParameterMap map(model);
   LaplaceObjective objective(model, layouts.laplace(model), request.options.inner, request.poll);
   const FixedEffectsStart fixed_start = fit_fixed_effects(model);
-  const BoundaryReport found = search(objective, model, map, fixed_start, request);
+  SearchReport searched = search(objective, model, map, fixed_start, request);
+  const BoundaryReport& found = searched.best;
 
   FitReport out;
+  out.looks = std::move(searched.looks);
   copy_optimizer(found, out);
   if (found.optimizer.termination == Termination::no_start) {
     out.failure = objective.failure();

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <limits>
 
+#include "looks.hpp"
 #include "ranef/objective/grouped_gaussian.hpp"
 #include "ranef/objective/profiled_gaussian.hpp"
 #include "report.hpp"
@@ -31,10 +32,12 @@ Vector first_start(const ProfiledObjective& objective, const Model& model, const
   return start;
 }
 
-BoundaryReport search(ProfiledObjective& objective, const Model& model, const FitRequest& request,
-                      const Vector& start) {
-  return minimise_with_boundary(objective, model, AffineSpace::everything(objective.size()), start, 0, 1.0,
-                                request.options.optimizer, request.progress);
+BoundaryReport search(ProfiledObjective& objective, const Model& model, const FitRequest& request, const Vector& start,
+                      double to_beat = std::numeric_limits<double>::infinity()) {
+  OptimizerOptions options = request.options.optimizer;
+  options.to_beat = to_beat;
+  return minimise_with_boundary(objective, model, AffineSpace::everything(objective.size()), start, 0, 1.0, options,
+                                request.progress);
 }
 
 bool has_few_digits(ProfiledObjective& objective, const BoundaryReport& found) {
@@ -83,15 +86,41 @@ BoundaryReport search_by_rows(std::unique_ptr<ProfiledObjective>& objective, con
   return again;
 }
 
+/// The best of `found` and what looks from there come to.
+BoundaryReport look_around(ProfiledObjective& objective, const Model& model, const FitRequest& request,
+                           BoundaryReport found, std::vector<Look>& record) {
+  if (found.optimizer.termination != Termination::converged || objective.size() == 0) return found;
+  int evaluations = found.optimizer.evaluations, iterations = found.optimizer.iterations;
+  const auto value = [&](const Vector& point) {
+    ++evaluations;
+    return objective.value(point);
+  };
+  const auto run = [&](const Vector& start, double to_beat) {
+    BoundaryReport out = search(objective, model, request, start, to_beat);
+    evaluations += out.optimizer.evaluations;
+    iterations += out.optimizer.iterations;
+    return out;
+  };
+  found = look_around({model, 0, {-1, -1}, 1.0, Vector::Zero(objective.size()), value, run}, std::move(found), record);
+  found.optimizer.evaluations = evaluations;
+  found.optimizer.iterations = iterations;
+  return found;
+}
+
 }  // namespace
 
 FitReport fit_profiled(const Model& model, Layouts& layouts, const FitRequest& request) {
   std::unique_ptr<ProfiledObjective> objective = profiled_objective(model, layouts);
   const ParameterMap map(model);
   const LinearPredictor& dispersion = model.predictors()[1];
-  BoundaryReport found = search(*objective, model, request, first_start(*objective, model, map, request));
-  if (has_few_digits(*objective, found)) found = search_by_rows(objective, model, layouts, request, std::move(found));
   FitReport out;
+  BoundaryReport found = search(*objective, model, request, first_start(*objective, model, map, request));
+  if (has_few_digits(*objective, found))
+    found = search_by_rows(objective, model, layouts, request, std::move(found));
+  else
+    found = look_around(*objective, model, request, std::move(found), out.looks);
+  for (Look& look : out.looks)
+    for (Index& place : look.moved) place += map.theta_offset();
   copy_optimizer(found, out);
   if (found.optimizer.termination == Termination::no_start) {
     out.failure = objective->failure();

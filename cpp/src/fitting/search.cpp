@@ -1,8 +1,10 @@
 #include "search.hpp"
 
 #include <cmath>
+#include <limits>
 
 #include "free_space.hpp"
+#include "looks.hpp"
 #include "start.hpp"
 
 namespace ranef {
@@ -14,8 +16,16 @@ constexpr double kSpecialCaseGain = 1e-7;
 /// A linear predictor below this has little left to do; one at this does nothing.
 constexpr double kLow = -2.0;
 constexpr double kAbsent = -20.0;
+/// Standard deviations above this many ordinary ones are where to ask whether the Laplace approximation holds.
+constexpr double kWide = 4.0;
+/// A random effect whose posterior has a skewness above this has nothing Gaussian left: its mean lies four of its
+/// standard deviations beside its mode. (Bernoulli rows with an effect each come there at 20 to 40 on the logit scale,
+/// where the approximation rises though the integral falls; groups of equal outcomes stay below at ordinary scales.)
+constexpr double kBroken = 8.0;
 /// A smallest pivot of H below this, where a search found no further step, is the neighbourhood of a pole.
 constexpr double kNearPole = 0.1;
+
+bool converged(const BoundaryReport& report) { return report.optimizer.termination == Termination::converged; }
 
 /// Runs searches and adds up what they cost.
 class Searcher {
@@ -24,21 +34,42 @@ class Searcher {
            const FitRequest& request)
       : objective_(&objective), model_(&model), map_(&map), start_(&start), request_(&request) {}
 
-  BoundaryReport run(const AffineSpace& space, const Vector& start) {
+  BoundaryReport run(const AffineSpace& space, const Vector& start,
+                     double to_beat = std::numeric_limits<double>::infinity()) {
     objective_->reset_mode();
-    BoundaryReport out =
-        minimise_with_boundary(*objective_, *model_, space, start, map_->theta_offset(), ordinary_scale(*start_, 0),
-                               request_->options.optimizer, request_->progress);
+    OptimizerOptions options = request_->options.optimizer;
+    options.to_beat = to_beat;
+    BoundaryReport out = minimise_with_boundary(*objective_, *model_, space, start, map_->theta_offset(),
+                                                ordinary_scale(*start_, 0), options, request_->progress);
     evaluations_ += out.optimizer.evaluations;
     iterations_ += out.optimizer.iterations;
     if (out.optimizer.termination == Termination::stalled && near_pole(out.point))
       out.optimizer.termination = Termination::pole;
+    if (converged(out) && broken_down(out.point)) out.optimizer.termination = Termination::breakdown;
     return out;
   }
-  BoundaryReport run(const Vector& start) {
-    return run(free_space(*model_, *map_, start, request_->start, request_->fixed), start);
+  AffineSpace free_space(const Vector& start) const {
+    return ranef::free_space(*model_, *map_, start, request_->start, request_->fixed);
   }
+  BoundaryReport run(const Vector& start) { return run(free_space(start), start); }
   Vector ordinary_start(const StartScale& factor) const { return starting_point(*model_, *map_, *start_, factor); }
+
+  BoundaryReport look_around(BoundaryReport found, std::vector<Look>& record) {
+    if (!converged(found)) return found;
+    const AffineSpace space = free_space(found.point);
+    if (space.directions.cols() == 0) return found;
+    std::vector<Index> offsets;
+    for (std::size_t k = 0; k < model_->predictors().size(); ++k) offsets.push_back(map_->coefficient_offset(k));
+    const auto value = [&](const Vector& point) {
+      objective_->reset_mode();
+      ++evaluations_;
+      return objective_->value(space.point(space.coordinates(point)));
+    };
+    const auto search = [&](const Vector& start, double to_beat) { return run(space, start, to_beat); };
+    return ranef::look_around({*model_, map_->theta_offset(), std::move(offsets), ordinary_scale(*start_, 0),
+                               ordinary_start({0.0, 0.0}), value, search},
+                              std::move(found), record);
+  }
 
   BoundaryReport with_costs(BoundaryReport report) const {
     report.optimizer.evaluations = evaluations_;
@@ -47,6 +78,15 @@ class Searcher {
   }
 
  private:
+  bool broken_down(const Vector& point) {
+    const Vector theta = point.tail(point.size() - map_->theta_offset());
+    if (theta.size() == 0 || theta.cwiseAbs().maxCoeff() < kWide * ordinary_scale(*start_, 0)) return false;
+    if (!std::isfinite(objective_->value(point))) return true;
+    objective_->gradient();
+    for (const Vector& skewness : objective_->skewness())
+      if (skewness.cwiseAbs().maxCoeff() > kBroken) return true;
+    return false;
+  }
   /// Whether a search ends at `point` because there, or just beyond, the approximation does not hold.
   bool near_pole(const Vector& point) {
     return !std::isfinite(objective_->precise_value(point)) ||
@@ -60,8 +100,6 @@ class Searcher {
   const FitRequest* request_;
   int evaluations_ = 0, iterations_ = 0;
 };
-
-bool converged(const BoundaryReport& report) { return report.optimizer.termination == Termination::converged; }
 
 /// An optimum before none, a lower value before a higher one.
 bool better(const BoundaryReport& a, const BoundaryReport& b) {
@@ -123,8 +161,8 @@ BoundaryReport compare_with_special_case(Searcher& searcher, const Model& model,
 
 }  // namespace
 
-BoundaryReport search(LaplaceObjective& objective, const Model& model, const ParameterMap& map,
-                      const FixedEffectsStart& fixed_start, const FitRequest& request) {
+SearchReport search(LaplaceObjective& objective, const Model& model, const ParameterMap& map,
+                    const FixedEffectsStart& fixed_start, const FitRequest& request) {
   Searcher searcher(objective, model, map, fixed_start, request);
   std::vector<Vector> starts;
   if (request.start.size() > 0) starts.push_back(map.to_point(request.start));
@@ -140,7 +178,11 @@ BoundaryReport search(LaplaceObjective& objective, const Model& model, const Par
   if (model.active() == Active::all && request.fixed.empty() && !as_asked &&
       found.optimizer.termination != Termination::max_iterations)
     found = compare_with_special_case(searcher, model, map, std::move(found));
-  return searcher.with_costs(std::move(found));
+  SearchReport out;
+  found = searcher.look_around(std::move(found), out.looks);
+  objective.reset_mode();
+  out.best = searcher.with_costs(std::move(found));
+  return out;
 }
 
 }  // namespace ranef

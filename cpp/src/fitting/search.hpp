@@ -13,8 +13,12 @@ namespace ranef {
 /// the fit of the special case without those effects, and with what a search from it finds: the optimum must not be
 /// worse than that of a special case. If none is as good, and the search from the special case runs into a pole, there
 /// is no optimum to be had, and the special case is returned with Termination::pole. A start from which the caller's
-/// own search converges is taken at its word.
-BoundaryReport search(LaplaceObjective& objective, const Model& model, const ParameterMap& map,
-                      const FixedEffectsStart& fixed_start, const FitRequest& request);
+/// own search converges is not compared with the special case. What converges is then looked around from (looks.hpp).
+struct SearchReport {
+  BoundaryReport best;
+  std::vector<Look> looks;
+};
+SearchReport search(LaplaceObjective& objective, const Model& model, const ParameterMap& map,
+                    const FixedEffectsStart& fixed_start, const FitRequest& request);
 
 }  // namespace ranef

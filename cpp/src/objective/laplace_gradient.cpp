@@ -73,10 +73,10 @@ Vector LaplaceObjective::gradient() {
   system_.posterior_blocks(determinant_border_, posterior_);
   sweep_third_order();
 
-  Vector adjoint = transpose_product(row_contraction_);
-  const Vector log_determinant_gradient = adjoint;
+  determinant_score_ = transpose_product(row_contraction_);
+  Vector adjoint = determinant_score_;
   system_.cholesky().solve(adjoint.data(), border_);
-  adjoint_norm_ = std::sqrt(std::max(0.0, adjoint.dot(log_determinant_gradient)));
+  adjoint_norm_ = std::sqrt(std::max(0.0, adjoint.dot(determinant_score_)));
   // r_k = l'_k + t_k - sum_b W_kb (J a)_b
   Matrix& r = row_score_ = row_gradient_ + row_contraction_;
   const Matrix ja = product(adjoint);
@@ -104,6 +104,24 @@ Vector LaplaceObjective::gradient() {
   out.tail(system_.theta_size()) =
       system_.theta_gradient(products_, std::move(direct), mode_.data(), adjoint.data(), 1.0, determinant_border_);
   departure_ = {point_, mode_, {}, {}, true};
+  return out;
+}
+
+TermVectors LaplaceObjective::skewness() const {
+  TermVectors out;
+  const double* inverse = system_.inverse().values().data();
+  for (std::size_t t = 0; t < model_->terms().size(); ++t) {
+    const int w = model_->terms()[t].width;
+    const std::vector<int>& start = layout_->coordinate(static_cast<int>(t));
+    const std::vector<BlockPlace>& places = layout_->diagonal(static_cast<int>(t));
+    Vector of_term(static_cast<Index>(start.size()) * w);
+    for (std::size_t g = 0; g < start.size(); ++g)
+      for (int j = 0; j < w; ++j) {
+        const double variance = inverse[places[g].offset + j * (places[g].row_stride + places[g].col_stride)];
+        of_term[static_cast<Index>(g) * w + j] = 2.0 * determinant_score_[start[g] + j] * std::sqrt(variance);
+      }
+    out.push_back(std::move(of_term));
+  }
   return out;
 }
 

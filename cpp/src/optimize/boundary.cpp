@@ -55,7 +55,8 @@ Bounds free_bounds(const Model& model, Index theta_first, const AffineSpace& spa
     for (Index p = 0; p < own.lower.size(); ++p) {
       const Index i = first + p;
       Index j = 0;
-      if (space.directions.cols() == 0 || space.directions.row(i).maxCoeff(&j) != 1.0) continue;
+      while (j < space.directions.cols() && space.directions(i, j) != 1.0) ++j;
+      if (j == space.directions.cols()) continue;
       if (out.empty()) out = Bounds::wide(space.directions.cols());
       out.lower[j] = own.lower[p] - space.base[i];
       out.upper[j] = own.upper[p] - space.base[i];
@@ -83,6 +84,26 @@ Vector way_out(Objective& objective, const Vector& point, const std::vector<Inde
   return out;
 }
 
+/// Parameters that ended at an end of their range are held there: the objective is judged in the others.
+void hold_ends(const Model& model, Index theta_first, BoundaryReport& report) {
+  std::vector<Index> ends;
+  Index first = theta_first;
+  for (const RandomTerm& term : model.terms()) {
+    const Index count = term.covariance->parameter_count();
+    for (const int p : term.covariance->at_limit(report.point.segment(first, count)))
+      if ((report.space.directions.row(first + p).array() == 1.0).any()) ends.push_back(first + p);
+    first += count;
+  }
+  if (ends.empty()) return;
+  AffineSpace inside = report.space.without(ends);
+  for (const Index e : ends) inside.base[e] = report.point[e];
+  const Matrix kept = report.space.directions.transpose() * inside.directions;
+  report.optimizer.point = inside.coordinates(report.point);
+  report.optimizer.gradient = kept.transpose() * report.optimizer.gradient;
+  report.optimizer.curvature = kept.transpose() * report.optimizer.curvature * kept;
+  report.space = std::move(inside);
+}
+
 }  // namespace
 
 BoundaryReport minimise_with_boundary(Objective& objective, const Model& model, AffineSpace space, const Vector& start,
@@ -98,7 +119,9 @@ BoundaryReport minimise_with_boundary(Objective& objective, const Model& model, 
     evaluations += report.evaluations;
     iterations += report.iterations;
     if (attempt == 0 || report.value < best.optimizer.value) best = {report, space, space.point(report.point), {}};
-    if (report.termination == Termination::no_start || report.termination == Termination::max_iterations) break;
+    if (report.termination == Termination::no_start || report.termination == Termination::max_iterations ||
+        report.termination == Termination::hopeless)
+      break;
 
     const NullDirections zero = null_directions(model, best.point, theta_first, unit, space);
     if (zero.groups.empty()) break;
@@ -129,6 +152,7 @@ BoundaryReport minimise_with_boundary(Objective& objective, const Model& model, 
   }
   best.optimizer.evaluations = evaluations;
   best.optimizer.iterations = iterations;
+  if (best.optimizer.termination == Termination::converged) hold_ends(model, theta_first, best);
   return best;
 }
 

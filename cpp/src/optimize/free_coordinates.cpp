@@ -5,7 +5,7 @@
 namespace ranef {
 
 AffineSpace AffineSpace::without(const std::vector<Index>& coordinates) const {
-  AffineSpace out{base, directions};
+  AffineSpace out{base, directions, whole && coordinates.empty()};
   for (const Index c : coordinates) out.base[c] = 0.0;
   Index kept = 0;
   for (Index j = 0; j < directions.cols(); ++j) {

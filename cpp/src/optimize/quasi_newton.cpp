@@ -22,6 +22,9 @@ constexpr double kKept = 0.5;
 constexpr double kReproducible = 1e-3;
 /// Iterations that the approximation is given, beside one a parameter, and those that an exact Hessian serves.
 constexpr int kPatience = 25, kRenewal = 10;
+/// A search is hopeless when this many times the promised gain would not beat what is to be beaten, after some steps.
+constexpr double kHope = 3.0;
+constexpr int kFirstSteps = 2;
 /// Curvatures of an exact Hessian in shares of the approximation's below which it is flat.
 constexpr double kFlat = 1e-8;
 
@@ -57,6 +60,7 @@ class QuasiNewton {
     report_.termination = Termination::max_iterations;
     for (; report_.iterations < options_.max_iterations; ++report_.iterations)
       if (ends()) break;
+    report_.curvature = std::move(approximation_);
     return report_;
   }
 
@@ -75,11 +79,17 @@ class QuasiNewton {
       ++hidden_gains_;
       corrections_.clear();
     }
+    if (hopeless()) return end(Termination::hopeless);
     Step step = line_search(objective_, {report_.point, report_.value, report_.gradient}, direction, bounds_,
                             report_.evaluations);
     if (!step.ok) return !recover() && end(Termination::stalled);
     advance(std::move(step));
     return false;
+  }
+
+  /// The first steps are short of what an approximation from far away can promise.
+  bool hopeless() const {
+    return report_.iterations >= kFirstSteps && report_.value - kHope * report_.expected_gain > options_.to_beat;
   }
 
   /// The corrected Newton step.
@@ -215,6 +225,10 @@ const char* describe(Termination termination) {
       return "max_iterations";
     case Termination::no_start:
       return "no_start";
+    case Termination::breakdown:
+      return "breakdown";
+    case Termination::hopeless:
+      return "hopeless";
     case Termination::pole:
       return "pole";
   }

@@ -18,6 +18,8 @@ namespace ranef {
 
 /// Largest 1 / (1 - rho^2) that a series may have.
 inline constexpr double kAr1PrecisionCap = 1e8;
+/// Where searches stop following x: rho then is within 5e-7 of 1 or -1, which it reaches at infinity.
+inline constexpr double kAr1SearchEnd = 1e3;
 
 struct Autoregressive {
   static constexpr BasisFreedom freedom = BasisFreedom::common;
@@ -68,10 +70,9 @@ struct Autoregressive {
     return (length - 1.0) * log1p(theta[1] * theta[1]);
   }
 
-  double largest() const { return std::sqrt(kAr1PrecisionCap - 1.0); }
-  bool valid(const Vector& theta) const { return std::abs(theta[1]) <= largest(); }
+  bool valid(const Vector& theta) const { return 1.0 + theta[1] * theta[1] <= kAr1PrecisionCap; }
   std::vector<int> at_limit(const Vector& theta) const {
-    if (1.0 + theta[1] * theta[1] < 0.25 * kAr1PrecisionCap) return {};
+    if (std::abs(theta[1]) < 0.9 * kAr1SearchEnd) return {};
     return {1};
   }
 
@@ -113,8 +114,8 @@ class AutoregressiveCovariance final : public CovarianceOf<Autoregressive> {
   bool valid(const Vector& theta) const override { return structure_.valid(theta); }
   Bounds bounds() const override {
     Bounds out = Bounds::wide(structure_.parameter_count());
-    out.upper[1] = structure_.largest();
-    out.lower[1] = -out.upper[1];
+    out.upper[1] = kAr1SearchEnd;
+    out.lower[1] = -kAr1SearchEnd;
     return out;
   }
   std::vector<int> at_limit(const Vector& theta) const override { return structure_.at_limit(theta); }

@@ -14,6 +14,9 @@
 
 namespace ranef {
 
+/// Largest |x|: rho then is within 2e-8 of an end of its range, which it reaches at infinity.
+inline constexpr double kCompoundSymmetryEnd = 18.0;
+
 struct CompoundSymmetry {
   static constexpr BasisFreedom freedom = BasisFreedom::diagonal;
   int width;
@@ -90,7 +93,7 @@ struct CompoundSymmetry {
   }
 };
 
-/// Adds the bounds of the sds to the common adapter.
+/// Adds the bounds of the sds, and the ends of the correlation, to the common adapter.
 class CompoundSymmetryCovariance final : public CovarianceOf<CompoundSymmetry> {
  public:
   using CovarianceOf::CovarianceOf;
@@ -98,7 +101,13 @@ class CompoundSymmetryCovariance final : public CovarianceOf<CompoundSymmetry> {
   Bounds bounds() const override {
     Bounds out = Bounds::wide(structure_.parameter_count());
     out.lower.head(structure_.width).setZero();
+    out.upper[structure_.width] = kCompoundSymmetryEnd;
+    out.lower[structure_.width] = -kCompoundSymmetryEnd;
     return out;
+  }
+  std::vector<int> at_limit(const Vector& theta) const override {
+    if (std::abs(theta[structure_.width]) < 0.9 * kCompoundSymmetryEnd) return {};
+    return {structure_.width};
   }
 };
 

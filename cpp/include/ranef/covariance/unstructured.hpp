@@ -38,9 +38,11 @@ struct Unstructured {
   std::vector<std::vector<int>> null_directions(const Vector& theta) const {
     std::vector<std::vector<int>> out;
     for (int j = 0; j < width; ++j) {
-      if (!root(theta).col(j).isZero(0.0)) continue;
+      int i = j;
+      while (i < width && theta[packed_index(i, j)] == 0.0) ++i;
+      if (i < width) continue;
       out.emplace_back();
-      for (int i = j; i < width; ++i) out.back().push_back(packed_index(i, j));
+      for (i = j; i < width; ++i) out.back().push_back(packed_index(i, j));
     }
     return out;
   }

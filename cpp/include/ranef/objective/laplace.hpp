@@ -63,6 +63,10 @@ class LaplaceObjective final : public Objective {
   const CrossProducts& products() const { return products_; }
   const CrossProductLayout& layout() const { return *layout_; }
   int inner_iterations() const { return inner_iterations_; }
+  /// By term, node after node: standardised skewness of every spherical effect's posterior, to first order,
+  /// sum_i J_ij^3 T_i (H^-1_jj)^(3/2) (after `gradient`). Half of it is how many standard deviations the mean lies
+  /// beside the mode; a Gaussian has none.
+  TermVectors skewness() const;
   /// Forgets the last mode: the next search starts without random effects, at a constant mean.
   void reset_mode();
   /// d v^ / d parameter directions: solves H dv = -d2g/dv dpar for one direction (needs `gradient` before).
@@ -116,6 +120,7 @@ class LaplaceObjective final : public Objective {
   double at_mode_ = 0.0;
   double last_step_norm_ = 0.0;  // of the step that ended the last search, in the metric of H
   double adjoint_norm_ = 0.0;    // of d(1/2 log|H|)/dv, in that metric
+  Vector determinant_score_;     // d(1/2 log|H|)/dv at the last gradient
 
   /// The last point with a gradient, its mode, and how the mode moves along the direction tried from there.
   struct Departure {

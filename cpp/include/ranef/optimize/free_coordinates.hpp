@@ -13,12 +13,19 @@ namespace ranef {
 struct AffineSpace {
   Vector base;
   Matrix directions;
+  bool whole = false;  ///< nothing is outside: `base` is zero, `directions` the identity, and products are spared
 
-  Vector point(const Vector& free) const { return base + directions * free; }
+  Vector point(const Vector& free) const {
+    if (whole) return free;
+    return base + directions * free;
+  }
   /// Coordinates of the point of the space that is nearest to `point`.
-  Vector coordinates(const Vector& point) const { return directions.transpose() * (point - base); }
+  Vector coordinates(const Vector& point) const {
+    if (whole) return point;
+    return directions.transpose() * (point - base);
+  }
 
-  static AffineSpace everything(Index size) { return {Vector::Zero(size), Matrix::Identity(size, size)}; }
+  static AffineSpace everything(Index size) { return {Vector::Zero(size), Matrix::Identity(size, size), true}; }
   /// The part of this space in which the listed coordinates are zero; they must be free one by one.
   AffineSpace without(const std::vector<Index>& coordinates) const;
 };
@@ -31,8 +38,12 @@ class RestrictedObjective final : public Objective {
   double value(const Vector& free) override { return objective_->value(space_.point(free)); }
   double noise() const override { return objective_->noise(); }
   double precise_value(const Vector& free) override { return objective_->precise_value(space_.point(free)); }
-  Vector gradient() override { return space_.directions.transpose() * objective_->gradient(); }
+  Vector gradient() override {
+    if (space_.whole) return objective_->gradient();
+    return space_.directions.transpose() * objective_->gradient();
+  }
   Matrix approximate_hessian() override {
+    if (space_.whole) return objective_->approximate_hessian();
     return space_.directions.transpose() * objective_->approximate_hessian() * space_.directions;
   }
   bool hessian_is_expected() const override { return objective_->hessian_is_expected(); }

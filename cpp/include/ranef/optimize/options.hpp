@@ -2,6 +2,7 @@
 // How an optimisation runs and what it reports.
 
 #include <functional>
+#include <limits>
 #include <string>
 
 #include "ranef/types.hpp"
@@ -13,6 +14,8 @@ struct OptimizerOptions {
   int max_iterations = 500;
   /// Stop when a further step is predicted to gain less log-likelihood than this.
   double gain_tolerance = 1e-8;
+  /// Give up when no value below this is in sight.
+  double to_beat = std::numeric_limits<double>::infinity();
 };
 
 enum class Termination {
@@ -20,6 +23,8 @@ enum class Termination {
   stalled,         ///< no step along the search direction improves, though a gain is predicted
   max_iterations,  ///< the iterations ran out
   no_start,        ///< the objective has no value at the start
+  breakdown,       ///< at a minimum where the Laplace approximation says nothing about the integral
+  hopeless,        ///< given up: what was to be beaten is out of reach
   pole             ///< the objective falls towards a pole and has no minimum on the way there
 };
 
@@ -31,6 +36,7 @@ struct OptimizerReport {
   double value = 0.0;
   Vector gradient;
   double expected_gain = 0.0;  ///< 1/2 g' H^-1 g with the quasi-Newton H
+  Matrix curvature;            ///< the approximate Hessian at the end, without what was learnt
   int iterations = 0;
   int evaluations = 0;
 };
