@@ -208,11 +208,21 @@ def test_reports_of_other_models_are_well_formed(formula, arguments, tmp_path):
     assert page.images or not fit.design.terms
 
 
-def test_what_cannot_be_drawn_is_said_in_its_place(tmp_path):
-    """An autoregression with correlation 1: the random effects have no covariance of their own."""
+def test_modes_at_a_correlation_of_one_are_drawn(tmp_path):
+    """An autoregression with correlation 1: the conditional covariance was lost to rounding there."""
     fit = ranef.fit("count ~ cover + ar1(0 + visit | pond)", FROGS[FROGS["pond"] < "P09"])
-    with pytest.raises(ConvergenceError, match="no conditional covariance"):
-        fit.ranef(condvar=True)
+    assert fit.converged
+    assert np.isfinite(fit.conditional_covariance[0]).all()
+    page = Page(fit.report(tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert not any(text.startswith("No picture of the modes of pond: ") for text in page.text)
+
+
+def test_what_cannot_be_drawn_is_said_in_its_place(tmp_path, monkeypatch):
+    def without_covariance(self):
+        raise ConvergenceError("the random effects have no conditional covariance")
+
+    monkeypatch.setattr(ranef.Fit, "conditional_covariance", property(without_covariance))
+    fit = ranef.fit("count ~ cover + (1 | pond)", FROGS)
     page = Page(fit.report(tmp_path / "r.html").read_text(encoding="utf-8"))
     assert any(text.startswith("No picture of the modes of pond: ") for text in page.text)
 

@@ -16,6 +16,8 @@ namespace {
 
 constexpr double kLog2Pi = 1.8378770664093454836;
 constexpr double kArmijo = 1e-4;
+/// Rounding of a short sum, relative to its largest term.
+constexpr double kEpsilon = 4.0 * std::numeric_limits<double>::epsilon();
 constexpr int kMaxHalvings = 40;
 /// Without data the pivots of H are one. A likelihood that is not log-concave can lower them; where one nears zero,
 /// -1/2 log|H| has a pole that is no likelihood's (the random effect's posterior has left the shape of a Gaussian).
@@ -187,7 +189,8 @@ bool LaplaceObjective::find_mode(double tolerance) {
       last_step_norm_ = std::sqrt(std::max(decrement, 0.0));
       return true;
     }
-    const double rounding = 1e-13 * (1.0 + std::abs(current));
+    const double rounding =
+        1e-13 * (1.0 + std::abs(current)) + kEpsilon * system_.largest_precision() * v.squaredNorm();
     double length = 1.0, trial = kNoValue;
     int halvings = 0;
     for (; halvings < kMaxHalvings; ++halvings, length *= 0.5) {
@@ -204,10 +207,10 @@ bool LaplaceObjective::find_mode(double tolerance) {
 }
 
 /// The gain that rounding promises: with eta off by its own rounding, delta, the gradient is off by J'W delta, and a
-/// Newton step for that gains at most 1/2 sum of W delta^2.
+/// Newton step for that gains at most 1/2 sum of W delta^2; the product with a series' precision is rounded beside.
 double LaplaceObjective::rounding_gain(const Vector& v) {
-  constexpr double kRounding = 4.0 * std::numeric_limits<double>::epsilon();
-  double sum = 0.0;
+  const double of_precision = system_.largest_precision() * v.norm();
+  double sum = of_precision * of_precision;
   for_each_block(v, [&](Index, Index count) {
     for (int k = 0; k < active_count_; ++k)
       sum += scratch_hessian_.col(packed_index(k, k))
@@ -215,7 +218,7 @@ double LaplaceObjective::rounding_gain(const Vector& v) {
                  .cwiseAbs()
                  .dot(scratch_eta_.col(k).head(count).cwiseAbs2());
   });
-  return 0.5 * kRounding * kRounding * sum;
+  return 0.5 * kEpsilon * kEpsilon * sum;
 }
 
 /// Cross products lose the coefficients' digits where random effects that are far less certain take them up.

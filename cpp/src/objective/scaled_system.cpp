@@ -163,6 +163,13 @@ bool ScaledSystem::factor_precision() {
 
 void ScaledSystem::invert(int border) { inverse_.compute(cholesky_, border); }
 
+double ScaledSystem::largest_precision() const {
+  double largest = 0.0;
+  for (const SeriesPrecision& precision : precisions_)
+    if (precision.values.size() > 0) largest = std::max(largest, precision.values.cwiseAbs().maxCoeff());
+  return largest;
+}
+
 double ScaledSystem::log_determinant_precision() const {
   double sum = 0.0;
   for (std::size_t t = 0; t < terms_->size(); ++t)

@@ -38,6 +38,8 @@ class ScaledSystem {
   /// v (coordinates of H) -> b = S v by term, and back: out = S' g.
   void to_effects(const double* v, TermVectors& effects) const;
   void to_coordinates(const TermVectors& gradients, double* out) const;
+  /// The largest entry of a series' Q, by which products with it are rounded; zero if all are the identity.
+  double largest_precision() const;
   /// Q v, added to out; returns v'Qv.
   double add_precision_product(const double* v, double* out) const;
 
