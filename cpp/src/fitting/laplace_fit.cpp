@@ -87,12 +87,62 @@ void restore_held(const ParameterMap& map, const FitRequest& request, FitReport&
   }
 }
 
-/// The value and the derivatives at the end, from scratch if the way there no longer leads there.
-bool settle(LaplaceObjective& objective, const Vector& point, double& value) {
-  value = objective.precise_value(point);
-  if (std::isfinite(value)) return true;
+/// Where a search ended: the point on its free space, polished, and what the curvature there says.
+struct Optimum {
+  BoundaryReport found;
+  std::vector<Look> looks;
+  Certificate certificate;
+  Vector free;
+  int evaluations = 0;
+
+  bool exists() const { return found.optimizer.termination != Termination::no_start; }
+  Vector point() const { return found.space.point(free); }
+};
+
+Optimum optimise(LaplaceObjective& objective, const Model& model, const ParameterMap& map,
+                 const FixedEffectsStart& fixed_start, const Vector& units, const FitRequest& request) {
+  Optimum out;
+  SearchReport searched = search(objective, model, map, fixed_start, request);
+  out.found = std::move(searched.best);
+  out.looks = std::move(searched.looks);
+  out.evaluations = out.found.optimizer.evaluations;
+  if (!out.exists()) return out;
+  RestrictedObjective restricted(objective, out.found.space);
+  out.free = out.found.optimizer.point;
+  // Where a variance is zero the objective is even in the standard deviation: one-sided differences would take its bend
+  // for a curvature that it shares with the coefficients.
+  const Differences differences = out.found.at_zero.empty() ? Differences::forward : Differences::central;
+  out.certificate = polish(restricted, out.free, out.found.space.directions.transpose().cwiseAbs() * units, differences,
+                           out.found.optimizer.termination != Termination::max_iterations, out.evaluations);
+  return out;
+}
+
+/// Whether the mode at the optimum is another one when it is looked for from zero, as it is by everyone who is given
+/// the estimates alone. The value counts: modes whose values differ by less are one.
+bool depends_on_the_way(LaplaceObjective& objective, const Optimum& optimum) {
+  constexpr double kSameValue = 1e-7;
+  if (!optimum.exists() || objective.has_one_mode()) return false;
+  const double claimed = objective.precise_value(optimum.point());
   objective.reset_mode();
-  value = objective.value(point);
+  return !(std::abs(objective.precise_value(optimum.point()) - claimed) <= kSameValue);
+}
+
+/// The request with a start: the user's, else `point`.
+FitRequest starting_at(const ParameterMap& map, const Vector& point, FitRequest request) {
+  if (request.start.size() == 0) request.start = map.to_values(point);
+  return request;
+}
+
+/// The value at the optimum. At the brink of a pole a search may end where only its own tolerance gave a value: then as
+/// little further towards `start` as gives one to everybody. Moves `optimum.free` along.
+bool settle(LaplaceObjective& objective, Optimum& optimum, const Vector& start, double& value) {
+  value = objective.precise_value(optimum.point());
+  const Vector end = optimum.free, back = optimum.found.space.coordinates(start) - end;
+  for (double share = 1e-9; !std::isfinite(value) && share <= 1.0; share *= 10.0) {
+    optimum.free = end + share * back;
+    objective.reset_mode();
+    value = objective.precise_value(optimum.point());
+  }
   return std::isfinite(value);
 }
 
@@ -102,31 +152,31 @@ FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& re
   const ParameterMap map(model);
   LaplaceObjective objective(model, layouts.laplace(model), request.options.inner, request.poll);
   const FixedEffectsStart fixed_start = fit_fixed_effects(model);
-  SearchReport searched = search(objective, model, map, fixed_start, request);
-  const BoundaryReport& found = searched.best;
+  const Vector units = natural_units(model, map, ordinary_scale(fixed_start, 0));
+  Optimum optimum = optimise(objective, model, map, fixed_start, units, request);
+  if (depends_on_the_way(objective, optimum)) {
+    objective.forget_modes();
+    optimum = optimise(objective, model, map, fixed_start, units, starting_at(map, optimum.point(), request));
+  }
+  const BoundaryReport& found = optimum.found;
+  const Certificate& certificate = optimum.certificate;
 
   FitReport out;
-  out.looks = std::move(searched.looks);
+  out.looks = std::move(optimum.looks);
   copy_optimizer(found, out);
-  if (found.optimizer.termination == Termination::no_start) {
+  if (!optimum.exists()) {
     out.failure = objective.failure();
     return out;
   }
-  RestrictedObjective restricted(objective, found.space);
-  const Vector units = natural_units(model, map, ordinary_scale(fixed_start, 0));
-  Vector free = found.optimizer.point;
-  // Where a variance is zero the objective is even in the standard deviation: one-sided differences would take its bend
-  // for a curvature that it shares with the coefficients.
-  const Differences differences = found.at_zero.empty() ? Differences::forward : Differences::central;
-  const Certificate certificate = polish(restricted, free, found.space.directions.transpose().cwiseAbs() * units,
-                                         differences, out.termination != Termination::max_iterations, out.evaluations);
+  out.evaluations = optimum.evaluations;
   const bool certified = certificate.ok && certificate.positive;
   if (certified && certificate.gain <= kCertifiedGain && out.termination == Termination::stalled)
     out.termination = Termination::converged;
 
   double value = 0.0;
-  out.point = found.space.point(free);
-  if (!settle(objective, out.point, value)) {
+  const bool settled = settle(objective, optimum, starting_point(model, map, fixed_start, kStartScales[0]), value);
+  out.point = optimum.point();
+  if (!settled) {
     out.termination = Termination::no_start;
     out.failure = objective.failure();
     return out;

@@ -22,6 +22,11 @@ constexpr int kMaxHalvings = 40;
 /// Without data the pivots of H are one. A likelihood that is not log-concave can lower them; where one nears zero,
 /// -1/2 log|H| has a pole that is no likelihood's (the random effect's posterior has left the shape of a Gaussian).
 constexpr double kPole = 0.05;
+/// Within this of the mode a Newton step is trusted more than the rounding of g, and where g or the step no longer
+/// improves, rounding is what keeps it from the mode.
+constexpr double kRoundingGain = 1e-6;
+/// Log-likelihood above zero that a discrete response may seem to have by rounding.
+constexpr double kImpossible = 1e-6;
 
 }  // namespace
 
@@ -33,6 +38,8 @@ LaplaceObjective::LaplaceObjective(const Model& model, std::shared_ptr<const Cro
       poll_(std::move(poll)),
       active_(model.active()),
       active_count_(active_ == Active::mean_only ? 1 : model.likelihood().predictor_count()),
+      one_mode_(active_ == Active::mean_only && model.likelihood().is_log_concave()),
+      never_positive_(model.likelihood().is_discrete() && !model.reml()),
       border_(layout_->border()),
       determinant_border_(model.joint() ? 0 : border_),
       products_(model.terms(), *layout_),
@@ -141,6 +148,23 @@ void LaplaceObjective::accumulate_rows(Index begin, Index end) {
                              border_, begin, end, products_.border[t]);
 }
 
+bool LaplaceObjective::end_at(const Vector& v, const Vector& step, double current, double decrement, bool exact) {
+  if (exact && system_.cholesky().smallest_pivot() < kPole) {
+    failure_ = "the Laplace approximation does not hold: the data leave a random effect more uncertain than its prior";
+    return false;
+  }
+  if (!exact) {
+    failure_ = "the stationary point of the random effects is not a mode: the Hessian is not positive definite";
+    return false;
+  }
+  // The step is taken: it squares the error of v, on which the gradient depends to first order. H stays that of
+  // the point before, on which it depends far less.
+  mode_ = v + step;
+  at_mode_ = current - 0.5 * decrement;
+  last_step_norm_ = std::sqrt(std::max(decrement, 0.0));
+  return true;
+}
+
 bool LaplaceObjective::find_mode(double tolerance) {
   Vector v = mode_, gradient, trial_gradient;
   double current = penalised(v, gradient, false);
@@ -169,35 +193,25 @@ bool LaplaceObjective::find_mode(double tolerance) {
     system_.cholesky().solve(step.data(), border_);
     const double decrement = -gradient.dot(step);
     if (!std::isfinite(decrement)) break;
+    const bool close = 0.5 * decrement < kRoundingGain;
     // Newton's method squares the decrement; one that no longer falls may be all rounding.
     const bool levelled = decrement > 0.5 * last_decrement;
     last_decrement = decrement;
-    if (0.5 * decrement < tolerance || (levelled && 0.5 * decrement < rounding_gain(v))) {
-      if (exact && system_.cholesky().smallest_pivot() < kPole) {
-        failure_ =
-            "the Laplace approximation does not hold: the data leave a random effect more uncertain than its prior";
-        return false;
-      }
-      if (!exact) {
-        failure_ = "the stationary point of the random effects is not a mode: the Hessian is not positive definite";
-        return false;
-      }
-      // The step is taken: it squares the error of v, on which the gradient depends to first order. H stays that of
-      // the point before, on which it depends far less.
-      mode_ = v + step;
-      at_mode_ = current - 0.5 * decrement;
-      last_step_norm_ = std::sqrt(std::max(decrement, 0.0));
-      return true;
-    }
+    if (0.5 * decrement < tolerance || (levelled && (close || 0.5 * decrement < rounding_gain(v))))
+      return end_at(v, step, current, decrement, exact);
     const double rounding =
-        1e-13 * (1.0 + std::abs(current)) + kEpsilon * system_.largest_precision() * v.squaredNorm();
+        std::max(1e-13 * (1.0 + std::abs(current)) + kEpsilon * system_.largest_precision() * v.squaredNorm(),
+                 close ? decrement : 0.0);
     double length = 1.0, trial = kNoValue;
     int halvings = 0;
     for (; halvings < kMaxHalvings; ++halvings, length *= 0.5) {
       trial = penalised(v + length * step, trial_gradient, false);
       if (std::isfinite(trial) && trial <= current - kArmijo * length * decrement + rounding) break;
     }
-    if (halvings == kMaxHalvings) break;
+    if (halvings == kMaxHalvings) {
+      if (close) return end_at(v, step, current, decrement, exact);
+      break;
+    }
     v += length * step;
     current = trial;
     std::swap(gradient, trial_gradient);
@@ -246,6 +260,7 @@ bool LaplaceObjective::factor(const Vector& v) {
 /// v^ moves along a straight line to first order. A line search tries several points of one direction, so the
 /// movement is solved for once, while the factor of the departure is still there.
 Vector LaplaceObjective::predicted_mode(const Vector& point) {
+  if (forgetful_) return start_mode_;
   if (departure_.point.size() == 0) return mode_;
   const Vector direction = point - departure_.point;
   if (departure_.factor_current) {
@@ -274,9 +289,20 @@ double LaplaceObjective::value_at(const Vector& point, double tolerance) {
   double value = at_mode_ + model_->constant() + 0.5 * system_.cholesky().log_determinant(determinant_border_) -
                  0.5 * system_.log_determinant_precision();
   if (model_->reml()) value -= 0.5 * border_ * kLog2Pi + model_->predictors()[0].log_volume();
-  if (std::isfinite(value)) return value;
-  failure_ = "the log-likelihood is not finite";
+  if (!std::isfinite(value)) {
+    failure_ = "the log-likelihood is not finite";
+    return kNoValue;
+  }
+  if (is_possible(value)) return value;
+  failure_ =
+      "the log-likelihood is positive, which that of a discrete response never is: the Laplace approximation "
+      "does not hold, use a simpler model";
   return kNoValue;
+}
+
+bool LaplaceObjective::is_possible(double value) const {
+  const double rounding = 1e-13 * (std::abs(at_mode_) + std::abs(model_->constant()));
+  return !never_positive_ || value > -(kImpossible + rounding);
 }
 
 TermVectors LaplaceObjective::effects() const {

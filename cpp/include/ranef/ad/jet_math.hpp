@@ -185,6 +185,16 @@ inline auto reciprocal(const T& x) {
   return apply(Reciprocal(), x);
 }
 
+/// x up to a limit beyond which nothing changes any more: a parameter at infinity is held as the limit, a constant.
+template <class T>
+inline T at_most(const T& x, double limit) {
+  return value_of(x) > limit ? T(limit) : x;
+}
+template <class T>
+inline T at_least(const T& x, double limit) {
+  return value_of(x) < limit ? T(limit) : x;
+}
+
 template <class T>
 inline T square(const T& x) {
   return x * x;

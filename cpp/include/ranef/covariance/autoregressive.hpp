@@ -99,7 +99,7 @@ struct Autoregressive {
   Vector from_report(const Vector& values, const Matrix& basis) const {
     if (!(std::abs(values[1]) < 1.0)) throw std::invalid_argument("an autocorrelation outside (-1, 1)");
     Vector theta(2);
-    theta << values[0] / std::abs(basis(0, 0)), values[1] / std::sqrt(1.0 - values[1] * values[1]);
+    theta << values[0] / std::abs(basis(0, 0)), values[1] / std::sqrt((1.0 - values[1]) * (1.0 + values[1]));
     return theta;
   }
 };

@@ -35,12 +35,12 @@ struct Betabinomial : FamilyDefaults {
     T log_phi;
     RisingRatioTable<T> rising;
     void set(const T& value) {
-      log_phi = value;
-      rising.set(value);
+      log_phi = at_most(value, LogRisingRatio::kLargestLog);  // there it is the binomial
+      rising.set(log_phi);
     }
   };
 
-  static double constant(const Observation& o) { return minus_log_choose(o.trials, o.y); }
+  static double constant(const Observation& o) { return Binomial::constant(o); }
 
   template <class M, class D>
   static auto nll(const Observation& o, const Mean<M>& mean, Dispersion<D>& d) {

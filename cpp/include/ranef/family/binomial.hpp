@@ -6,6 +6,7 @@
 // Reference: McCullagh & Nelder (1989), Generalized Linear Models, 4.2.
 
 #include "ranef/family/family.hpp"
+#include "ranef/family/large_count.hpp"
 #include "ranef/random/counts.hpp"
 #include "ranef/special/lgamma.hpp"
 
@@ -17,12 +18,17 @@ inline double minus_log_choose(double n, double y) {
   return log_gamma(y + 1.0) + log_gamma(n - y + 1.0) - log_gamma(n + 1.0);
 }
 
+/// Binomial of many trials, relative to its saturated value, as in large_count.hpp.
+inline bool is_large_binomial(const Observation& o) { return o.trials > kLargeCount && o.y > 0.0 && o.y < o.trials; }
+
 /// x log(x / m), 0 at x = 0
 inline double x_log_ratio(double x, double log_m) { return x > 0.0 ? x * (std::log(x) - log_m) : 0.0; }
 
 struct Binomial : FamilyDefaults {
   template <class T>
   using Mean = LogProbability<T>;
+
+  static constexpr bool is_log_concave(Link link) { return link != Link::cauchit; }
 
   static FamilyInfo info() {
     FamilyInfo out;
@@ -33,10 +39,18 @@ struct Binomial : FamilyDefaults {
     return out;
   }
 
-  static double constant(const Observation& o) { return minus_log_choose(o.trials, o.y); }
+  static double constant(const Observation& o) {
+    if (!is_large_binomial(o)) return minus_log_choose(o.trials, o.y);
+    return saturated_constant(o.y) + saturated_constant(o.trials - o.y) - saturated_constant(o.trials);
+  }
 
   template <class M>
   static auto nll(const Observation& o, const Mean<M>& mean, NoDispersion) {
+    if (is_large_binomial(o)) {  // y (p/p^ - 1) + (n - y) (q/q^ - 1) = 0
+      const double failures = o.trials - o.y;
+      return M(o.y * expm1_minus(M(mean.log_p - std::log(o.y / o.trials))) +
+               failures * expm1_minus(M(mean.log_q - std::log(failures / o.trials))));
+    }
     return M(-o.y * mean.log_p - (o.trials - o.y) * mean.log_q);
   }
 

@@ -67,6 +67,13 @@ class FamilyLikelihood final : public Likelihood {
     return std::is_same_v<F, struct Gaussian> && link_ == Link::identity && !Model::zero_inflated;
   }
 
+  bool is_discrete() const override {
+    const FamilyInfo info = F::info();
+    return info.is_count || info.has_trials;
+  }
+
+  bool is_log_concave() const override { return !Model::zero_inflated && F::is_log_concave(link_); }
+
   bool has_unit() const override { return F::has_unit; }
 
   std::array<PredictorUnit, kMaxPredictors> predictor_units(double unit) const override {
@@ -128,10 +135,9 @@ class FamilyLikelihood final : public Likelihood {
 
   static double weight(const RowBlock& block, Index i) { return block.weights == nullptr ? 1.0 : block.weights[i]; }
 
-  /// A trial step outside the model (a mean below zero) is infinitely bad, never NaN.
+  /// A trial step outside the model (a mean below zero, a density with a pole) is infinitely bad, never NaN.
   static double finite_or_infinite(double total) {
-    constexpr double infinity = std::numeric_limits<double>::infinity();
-    return total < infinity ? total : infinity;
+    return std::isfinite(total) ? total : std::numeric_limits<double>::infinity();
   }
 
   /// Gradient and Hessian in the first A predictors.

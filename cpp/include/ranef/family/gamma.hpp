@@ -22,6 +22,7 @@ struct Gamma : FamilyDefaults {
   static constexpr bool has_dispersion = true;
   static constexpr bool zero_has_probability = false;
   static constexpr bool has_unit = true;
+  static constexpr bool is_log_concave(Link link) { return link != Link::identity; }
   static constexpr int kept = 1;
 
   static FamilyInfo info() {

@@ -17,6 +17,7 @@ struct Gaussian : FamilyDefaults {
   static constexpr bool has_dispersion = true;
   static constexpr bool zero_has_probability = false;
   static constexpr bool has_unit = true;
+  static constexpr bool is_log_concave(Link link) { return link == Link::identity; }
   static double dispersion_origin(double unit) { return std::log(unit); }
 
   static FamilyInfo info() {

@@ -69,6 +69,12 @@ class Likelihood {
   /// Gaussian with identity link and no wrapper: sums of squares are all that matters.
   virtual bool is_least_squares() const = 0;
 
+  /// Probabilities, not densities: the log-likelihood is never positive.
+  virtual bool is_discrete() const = 0;
+
+  /// Log-concave in the mean's predictor, the others held.
+  virtual bool is_log_concave() const = 0;
+
   /// Whether the response can be measured in any unit.
   virtual bool has_unit() const = 0;
   /// Every predictor where the response is held in multiples of `unit`.

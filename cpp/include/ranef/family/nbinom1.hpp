@@ -10,6 +10,7 @@
 // Reference: Hilbe (2011), Negative Binomial Regression, 10.2 (NB1).
 
 #include "ranef/family/family.hpp"
+#include "ranef/family/large_count.hpp"
 #include "ranef/random/counts.hpp"
 #include "ranef/random/gamma.hpp"
 #include "ranef/special/log_rising_ratio.hpp"
@@ -37,18 +38,21 @@ struct Nbinom1 : FamilyDefaults {
   struct Dispersion {
     T log_phi, log1p_phi, rate;
     void set(const T& value) {
-      log_phi = value;
-      log1p_phi = log1p_exp(value);
-      rate = logistic(-value) + exp(-value) * log1p_exp_remainder(value);
+      log_phi = at_least(value, -LogRisingRatio::kLargestLog);  // there it is the Poisson
+      log1p_phi = log1p_exp(log_phi);
+      rate = logistic(-log_phi) + exp(-log_phi) * log1p_exp_remainder(log_phi);
     }
   };
 
-  static double constant(const Observation& o) { return log_gamma(o.y + 1.0); }
+  static double constant(const Observation& o) { return count_constant(o.y); }
 
   template <class M, class D>
   static auto nll(const Observation& o, const Mean<M>& mean, const Dispersion<D>& d) {
     const auto zero = mean.mu * d.rate;
     if (o.y == 0.0) return zero;
+    if (o.y > kLargeCount)
+      return decltype(zero + 0.0)(
+          large_gamma_poisson_nll(o.y, mean.log_mu, at_most(mean.log_mu - d.log_phi, LogRisingRatio::kLargestLog)));
     return zero - o.y * mean.log_mu + o.y * d.log1p_phi - log_rising_ratio(mean.log_mu - d.log_phi, o.y);
   }
 

@@ -10,6 +10,7 @@
 // Reference: Hilbe (2011), Negative Binomial Regression, 8.2 (NB2).
 
 #include "ranef/family/family.hpp"
+#include "ranef/family/large_count.hpp"
 #include "ranef/random/counts.hpp"
 #include "ranef/random/gamma.hpp"
 #include "ranef/special/rising_ratio_table.hpp"
@@ -22,6 +23,7 @@ struct Nbinom2 : FamilyDefaults {
   using Mean = PositiveMean<T>;
   static constexpr bool has_dispersion = true;
   static constexpr bool can_truncate = true;
+  static constexpr bool is_log_concave(Link link) { return link == Link::log; }
 
   static FamilyInfo info() {
     FamilyInfo out;
@@ -38,16 +40,17 @@ struct Nbinom2 : FamilyDefaults {
     T log_phi, phi;
     RisingRatioTable<T> rising;
     void set(const T& value) {
-      log_phi = value;
-      phi = exp(value);
-      rising.set(value);
+      log_phi = at_most(value, LogRisingRatio::kLargestLog);  // there it is the Poisson
+      phi = exp(log_phi);
+      rising.set(log_phi);
     }
   };
 
-  static double constant(const Observation& o) { return log_gamma(o.y + 1.0); }
+  static double constant(const Observation& o) { return count_constant(o.y); }
 
   template <class M, class D>
   static auto nll(const Observation& o, const Mean<M>& mean, Dispersion<D>& d) {
+    if (o.y > kLargeCount) return large_gamma_poisson_nll(o.y, mean.log_mu, d.log_phi);
     const double u = value_of(mean.mu) / value_of(d.phi);
     if constexpr (is_jet_v<D>) {
       const auto zero = scaled_log1p(mean.mu, mean.log_mu, d.phi, d.log_phi);

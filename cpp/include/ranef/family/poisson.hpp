@@ -6,8 +6,8 @@
 // Reference: McCullagh & Nelder (1989), Generalized Linear Models, 6.2.
 
 #include "ranef/family/family.hpp"
+#include "ranef/family/large_count.hpp"
 #include "ranef/random/counts.hpp"
-#include "ranef/special/lgamma.hpp"
 
 namespace ranef {
 
@@ -15,6 +15,7 @@ struct Poisson : FamilyDefaults {
   template <class T>
   using Mean = PositiveMean<T>;
   static constexpr bool can_truncate = true;
+  static constexpr bool is_log_concave(Link) { return true; }
 
   static FamilyInfo info() {
     FamilyInfo out;
@@ -25,11 +26,12 @@ struct Poisson : FamilyDefaults {
     return out;
   }
 
-  static double constant(const Observation& o) { return log_gamma(o.y + 1.0); }
+  static double constant(const Observation& o) { return count_constant(o.y); }
 
   template <class M>
   static auto nll(const Observation& o, const Mean<M>& mean, NoDispersion) {
-    return mean.mu - o.y * mean.log_mu;
+    if (o.y > kLargeCount) return large_poisson_nll(o.y, mean.log_mu);
+    return M(mean.mu - o.y * mean.log_mu);
   }
 
   template <class M>

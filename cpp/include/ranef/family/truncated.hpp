@@ -13,10 +13,14 @@ namespace ranef {
 template <class F>
 struct Truncated : F {
   static constexpr bool zero_has_probability = false;
+  static constexpr bool is_log_concave(Link) { return false; }
+  /// Of a positive count; below, its logarithm has no digits left and the density no value.
+  static constexpr double kSmallestProbability = 1e-300;
 
   template <class Mean, class D>
   static auto nll(const Observation& o, const Mean& mean, D& d) {
-    return F::nll(o, mean, d) + log1m_exp(F::log_prob_zero(o, mean, d));
+    const auto log_zero = F::log_prob_zero(o, mean, d);
+    return F::nll(o, mean, d) + log1m_exp(value_of(log_zero) < -kSmallestProbability ? log_zero : 0.0 * log_zero + NAN);
   }
 
   template <class Mean, class D>

@@ -9,6 +9,7 @@
 
 #include "ranef/family/family.hpp"
 #include "ranef/link/logit.hpp"
+#include "ranef/link/mean.hpp"
 #include "ranef/special/log_sum_exp.hpp"
 
 namespace ranef {
@@ -30,6 +31,7 @@ Result zero_inflated_nll(const Observation& o, const Mean& mean, D& d, const Zer
   if constexpr (F::zero_has_probability) {
     return -log_sum_exp(zero.logit, -F::nll(o, mean, d)) - zero.pi.log_q;
   } else {
+    if (!is_mean(mean)) return Result(NAN);  // zeros do not ask for the mean, the model does
     return -zero.pi.log_p;
   }
 }

@@ -1,5 +1,5 @@
 #pragma once
-// mu = eta.
+// mu = eta; as a positive mean for eta > 0 alone.
 
 #include "ranef/ad/seed.hpp"
 #include "ranef/link/mean.hpp"
@@ -11,6 +11,7 @@ struct IdentityLink {
 
   template <class Eta>
   static PositiveMean<Expanded<Eta>> positive(const Eta& eta) {
+    if (!(value_of(eta) > 0.0)) return no_positive_mean<Expanded<Eta>>();
     return {expand(eta), log(eta)};
   }
   template <class Eta>

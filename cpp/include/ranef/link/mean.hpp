@@ -6,6 +6,9 @@
 // logarithm of an underflowed mean nor 1 - p of a p near one is ever formed.
 
 #include <array>
+#include <cmath>
+
+#include "ranef/ad/jet.hpp"
 
 namespace ranef {
 
@@ -21,6 +24,13 @@ struct PositiveMean {
   std::array<T, 2> fields() const { return {mu, log_mu}; }
 };
 
+/// What a link makes of a predictor that no positive mean has: NaN in both forms, so that every density is zero there,
+/// also one that at its limit uses neither the mean nor its logarithm.
+template <class T>
+PositiveMean<T> no_positive_mean() {
+  return {T(NAN), T(NAN)};
+}
+
 /// The log forms alone, for families that need no more.
 template <class T>
 struct LogProbability {
@@ -33,5 +43,13 @@ struct Probability {
   T p, q, log_p, log_q;
   std::array<T, 4> fields() const { return {p, q, log_p, log_q}; }
 };
+
+/// Whether a predictor gave a mean of the wanted form.
+template <class Mean>
+bool is_mean(const Mean& mean) {
+  for (const auto& field : mean.fields())
+    if (std::isnan(value_of(field))) return false;
+  return true;
+}
 
 }  // namespace ranef

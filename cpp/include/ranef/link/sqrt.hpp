@@ -11,6 +11,7 @@ struct SqrtLink {
 
   template <class Eta>
   static PositiveMean<Expanded<Eta>> positive(const Eta& eta) {
+    if (!(value_of(eta) > 0.0)) return no_positive_mean<Expanded<Eta>>();
     return {real(eta), 2.0 * log(eta)};
   }
   template <class Eta>

@@ -69,6 +69,14 @@ class LaplaceObjective final : public Objective {
   TermVectors skewness() const;
   /// Forgets the last mode: the next search starts without random effects, at a constant mean.
   void reset_mode();
+  /// Whether g has one mode at most, the same from wherever it is looked for: a log-concave likelihood of the mean.
+  bool has_one_mode() const { return one_mode_; }
+  /// From here on every mode is looked for from where `reset_mode` starts, whatever came before: where g has several,
+  /// the value is then a function of the point.
+  void forget_modes() {
+    forgetful_ = true;
+    reset_mode();
+  }
   /// d v^ / d parameter directions: solves H dv = -d2g/dv dpar for one direction (needs `gradient` before).
   Vector mode_derivative(const Vector& direction);
 
@@ -86,6 +94,10 @@ class LaplaceObjective final : public Objective {
   bool border_has_few_digits() const;
   /// What a Newton step at v promises of rounding alone.
   double rounding_gain(const Vector& v);
+  /// The mode is a Newton step beyond v, if H is that of a maximum.
+  bool end_at(const Vector& v, const Vector& step, double current, double decrement, bool exact);
+  /// Whether a discrete response has this negative log-likelihood: none is more probable than one.
+  bool is_possible(double value) const;
   double penalised(const Vector& v, Vector& gradient, bool positive_weights);
   void spread(const Vector& v);
   void predictor_block(Index begin, Index end, Matrix& eta) const;
@@ -103,6 +115,9 @@ class LaplaceObjective final : public Objective {
   std::function<void()> poll_;
   Active active_;
   int active_count_;
+  bool one_mode_;
+  bool forgetful_ = false;
+  bool never_positive_;  ///< a log-likelihood of probabilities, nothing integrated out over a flat prior
   int border_;
   int determinant_border_;  ///< border coordinates that are integrated out
   std::vector<Index> coefficient_offset_;

@@ -86,7 +86,7 @@ inline Taylor<Order> log_shift(double x, int m) {
   return from_derivatives<Order>(std::log(product), sum1, sum2, sum3);
 }
 
-inline int stirling_shift(double x) { return x >= kStirlingStart ? 0 : int(kStirlingStart - x) + 1; }
+inline int stirling_shift(double x) { return x < kStirlingStart ? int(kStirlingStart - x) + 1 : 0; }
 
 }  // namespace detail
 

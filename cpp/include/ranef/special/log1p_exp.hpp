@@ -91,9 +91,10 @@ inline auto log1p_exp_remainder(const T& x) {
   return apply(Log1pExpRemainder(), x);
 }
 
-/// log(1 + e^x) where u = e^x is at hand.
+/// log(1 + e^x) where u = e^x is at hand; x itself where u overflows.
 template <class T>
-inline auto log1p_exp_given(const T& x, double u) {
+inline T log1p_exp_given(const T& x, double u) {
+  if (!(u < 1e300)) return x;
   if constexpr (is_jet_v<T>) {
     const double q = 1.0 / (1.0 + u);
     const double p = u * q;

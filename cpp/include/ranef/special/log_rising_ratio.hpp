@@ -27,24 +27,29 @@ class LogRisingRatio {
 
   template <int Order>
   Taylor<Order> taylor(double tau) const {
+    if (tau > kLargestLog) return Taylor<Order>{};
     const double a = std::exp(tau);
     if (n_ <= kLongest) return sum<Order>(a, tau, int(n_));
     const int m = a < kStirlingStart ? int(kStirlingStart - a) + 1 : 0;
     Taylor<Order> t = excess<Order>(a, m);
     if (m > 0) {
       const Taylor<Order> first = sum<Order>(a, tau, m);
-      const Taylor<Order> step = sum_term<Order>(a, double(m));
+      const Taylor<Order> step = sum_term<Order>(tau, a, double(m));
       for (std::size_t j = 0; j <= Order; ++j) t[j] += first[j] + (n_ - m) * step[j];
     }
     return t;
   }
 
-  /// log(1 + k / a) in tau.
+  /// Above this log a, D < n^2 / a is nothing: the limit.
+  static constexpr double kLargestLog = 690.0;
+
+  /// log(1 + k / a) in tau = log a.
   template <int Order>
-  static Taylor<Order> sum_term(double a, double k) {
+  static Taylor<Order> sum_term(double tau, double a, double k) {
     const double q = k / (k + a);
     const double p = a / (k + a);
-    return from_derivatives<Order>(log1p_positive(k / a), -q, q * p, -q * p * (p - q));
+    const double value = a > 1e-290 * k ? log1p_positive(k / a) : std::log(k) - tau;
+    return from_derivatives<Order>(value, -q, q * p, -q * p * (p - q));
   }
 
  private:

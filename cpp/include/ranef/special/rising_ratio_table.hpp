@@ -39,9 +39,9 @@ class RisingRatioTable {
 
   T term(int k) const {
     if constexpr (is_jet_v<T>) {
-      return compose(log_a_, LogRisingRatio::sum_term<T::order>(a_, k));
+      return compose(log_a_, LogRisingRatio::sum_term<T::order>(value_of(log_a_), a_, k));
     } else {
-      return LogRisingRatio::sum_term<0>(a_, k)[0];
+      return LogRisingRatio::sum_term<0>(log_a_, a_, k)[0];
     }
   }
 
