@@ -74,7 +74,7 @@ def test_the_log_likelihood_of_large_counts_keeps_its_digits(mean):
     assert ours == pytest.approx(exact, abs=max(1e-7, 1e-15 * mean))
 
 
-@pytest.mark.parametrize("mean", [1e7, 1e8, 1e9, 1e10])
+@pytest.mark.parametrize("mean", [1e7, 1e8, 1e9])
 @pytest.mark.parametrize("family", ["poisson", "nbinom1", "nbinom2"])
 def test_fits_of_large_counts_converge_to_the_rates(mean, family):
     """Iterations used to run out, or a pole to be reported, from means of 1e7 up."""
@@ -115,15 +115,12 @@ def zero_inflated(seed):
 @pytest.mark.parametrize(("family", "link"), [("nbinom1", "identity"), ("nbinom1", "log"), ("nbinom2", "sqrt")])
 def test_the_log_likelihood_at_the_estimates_is_the_fits(family, link, seed):
     """The mode of the random effects used to depend on the way the search came: 25 log-likelihood units between."""
-    try:
-        fit = quietly(
-            "y ~ x + (1 | g)",
-            zero_inflated(seed),
-            family=getattr(ranef.families, family)(link=link),
-            ziformula="~ 1 + (1 | g)",
-        )
-    except ranef.ConvergenceError:  # no mode is found from zero, wherever the search ends: there is no value to report
-        return
+    fit = quietly(
+        "y ~ x + (1 | g)",
+        zero_inflated(seed),
+        family=getattr(ranef.families, family)(link=link),
+        ziformula="~ 1 + (1 | g)",
+    )
     estimates = fit.parameters()["estimate"].fillna(0.0)
     assert fit.model.loglik(estimates) == pytest.approx(fit.loglik, abs=1e-6)
 

@@ -22,6 +22,8 @@ constexpr double kWide = 4.0;
 /// standard deviations beside its mode. (Bernoulli rows with an effect each come there at 20 to 40 on the logit scale,
 /// where the approximation rises though the integral falls; groups of equal outcomes stay below at ordinary scales.)
 constexpr double kBroken = 8.0;
+/// Ways to constant predictors that starts go where the likelihood has no value at ordinary ones.
+constexpr double kTowardsConstant[] = {0.1, 0.5, 1.0};
 /// A smallest pivot of H below this, where a search found no further step, is the neighbourhood of a pole.
 constexpr double kNearPole = 0.1;
 
@@ -174,6 +176,11 @@ SearchReport search(LaplaceObjective& objective, const Model& model, const Param
     BoundaryReport attempt = searcher.run(starts[tried++]);
     if (better(attempt, found)) found = std::move(attempt);
   }
+  if (found.optimizer.termination == Termination::no_start && request.fixed.empty())
+    for (const double share : kTowardsConstant) {
+      BoundaryReport attempt = searcher.run(towards_constant(model, map, searcher.ordinary_start({1.0, 0.1}), share));
+      if (better(attempt, found)) found = std::move(attempt);
+    }
   const bool as_asked = request.start.size() > 0 && converged(found) && tried == 1;
   if (model.active() == Active::all && request.fixed.empty() && !as_asked &&
       found.optimizer.termination != Termination::max_iterations)

@@ -33,4 +33,16 @@ Vector starting_point(const Model& model, const ParameterMap& map, const FixedEf
   return point;
 }
 
+Vector towards_constant(const Model& model, const ParameterMap& map, Vector point, double share) {
+  const Vector constant = constant_predictors(model);
+  Index first = 0;
+  for (std::size_t k = 0; k < model.predictors().size(); ++k) {
+    const Index columns = model.predictors()[k].columns();
+    if (const Index at = map.coefficient_offset(k); at >= 0)
+      point.segment(at, columns) += share * (constant.segment(first, columns) - point.segment(at, columns));
+    first += columns;
+  }
+  return point;
+}
+
 }  // namespace ranef

@@ -19,4 +19,8 @@ double ordinary_scale(const FixedEffectsStart& start, int predictor);
 
 Vector starting_point(const Model& model, const ParameterMap& map, const FixedEffectsStart& start, StartScale factor);
 
+/// The point with every predictor's fixed part this share of the way to a constant one: further inside the domain of
+/// the mean, where fixed effects without random ones end at its edge and leave random effects no room.
+Vector towards_constant(const Model& model, const ParameterMap& map, Vector point, double share);
+
 }  // namespace ranef
