@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ranef import _core, convergence, information, refitting, summary
 from ranef.assemble import component_index
+from ranef.design.checks import has_twin_terms
 from ranef.design.design import Design
 from ranef.errors import ConvergenceError, DataError
 from ranef.estimate import Estimate
@@ -21,6 +22,7 @@ from ranef.fullvcov import full_vcov
 from ranef.parameters import Parameter, coefficient_parameters
 from ranef.uncertainty import Uncertainty, uncertainty_from_core
 from ranef.varcorr import CovarianceBlock, covariance_blocks
+from ranef.verdict import Verdict, judge
 
 if TYPE_CHECKING:
     from ranef.inference.small_sample import SmallSample
@@ -31,6 +33,8 @@ Floats = NDArray[np.float64]
 
 # What is computed from the choice of information, and kept.
 _RESTING_ON_INFORMATION = ("parameter_vcov", "fixed_vcov", "small_samples")
+# Eigenvalues of a search's Hessian, by one-sided differences, below which only central ones tell flat from curved.
+_DOUBTFUL = 1e-2
 
 
 class FitState:
@@ -149,8 +153,30 @@ class FitState:
 
     @cached_property
     def converged(self) -> bool:
-        """Whether the optimiser reached the optimum, by its certificate."""
-        return self.stored.converged if self.stored is not None else convergence.certified(self)
+        """Whether the fit is at a maximum, or at a limit that the likelihood approaches: the verdict of `diagnose`."""
+        return self.stored.converged if self.stored is not None else self.verdict.sound
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What may be said of the fit's end; the source of `converged`, the warning and the diagnosis."""
+        return judge(self)
+
+    @cached_property
+    def certificate(self) -> Uncertainty | None:
+        """The curvature by which the verdict judges: the search's own where that leaves no doubt, else the exact one.
+
+        None where a search without one leaves no doubt.
+        """
+        if self.stored is not None:
+            return self.stored.uncertainty
+        result = self.core_result
+        if self.estimate.tiny_residual:  # differences of the likelihood have no digits
+            return None
+        if result.certificate is not None:
+            made = uncertainty_from_core(result.certificate)
+            return self.uncertainty if (made.eigenvalues < _DOUBTFUL).any() else made
+        doubtful = result.doubtful or not self.estimate.converged or has_twin_terms(self.design)
+        return self.uncertainty if doubtful else None
 
     @property
     def singular(self) -> bool:

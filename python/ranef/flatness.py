@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from ranef.errors import ConvergenceError
 from ranef.finding import Finding
 from ranef.separation import separation_findings
+from ranef.unbounded import vanishing_residual
+from ranef.uncertainty import Uncertainty
+from ranef.varcorr import covariance_blocks
 
 if TYPE_CHECKING:
     from ranef.fitstate import FitState
@@ -25,36 +28,80 @@ _FLAT = 1e-4
 _LOOSE = 30.0
 _NEEDED = 0.5
 
+# Distance of a shared correlation from the ends of its range at which it has reached one.
+_END = 1e-4
+# Change of a covariance, in shares of itself a unit of a direction, below which the direction leaves it as it is.
+_STILL = 2e-2
+
 
 def spectrum_findings(fit: FitState) -> list[Finding]:
     """What the Hessian's spectrum says: directions without information, or with curvature of the wrong sign.
 
     Directions of coefficients that run to infinity are left to the findings on those.
     """
-    uncertainty = fit.uncertainty
+    uncertainty = fit.certificate
+    if uncertainty is None or not uncertainty.eigenvalues.size:
+        return []
     eigenvalues = uncertainty.eigenvalues
-    if not eigenvalues.size:
+    settled = {*fit.estimate.at_zero, *fit.estimate.at_bound}
+    if eigenvalues.min() > _FLAT and settled.issuperset(uncertainty.unidentified):
         return []
     infinite = {name for finding in separation_findings(fit) for name in finding.parameters}
-    findings = []
+    at_edge = _edge_parameters(fit)
+    findings: list[Finding] = []
+    immaterial = False
     for place, value in enumerate(eigenvalues):
         if value > _FLAT:
             continue
+        if abs(value) <= _FLAT and _leaves_covariances(fit, uncertainty.eigenvectors[:, place]):
+            immaterial = True
+            continue
         guilty = _loadings(fit, uncertainty.eigenvectors[:, place])
-        if infinite.issuperset(guilty):
+        if infinite.issuperset(guilty) or (value >= -_FLAT and at_edge.issuperset(guilty)):
             continue
         if value < -_FLAT:
             message = f"the log-likelihood curves upwards along {', '.join(guilty)}: this is no maximum"
             remedy = "fit again from other starting values (start=)"
             findings.append(Finding("not a maximum", True, guilty, message, remedy))
         else:
-            findings.append(_flat(guilty))
+            findings.append(_flat(tuple(sorted(guilty))))
     named = {name for finding in findings for name in finding.parameters}
-    rest = tuple(name for name in _undetermined(fit, bool(infinite)) if name not in named | infinite)
-    return [*findings, _flat(rest)] if rest and not findings else findings
+    rest = tuple(
+        name for name in _undetermined(fit, uncertainty, bool(infinite)) if name not in named | infinite | at_edge
+    )
+    return [*findings, _flat(rest)] if rest and not findings and not immaterial else list(dict.fromkeys(findings))
 
 
-def _undetermined(fit: FitState, beside_infinite: bool) -> list[str]:
+def _leaves_covariances(fit: FitState, vector: Floats) -> bool:
+    """Whether a direction changes no coefficient and no covariance: only numbers that a zero variance leaves open."""
+    parameters, values = fit.model.parameter_info, np.asarray(fit.estimate.values)
+    if not fit.singular or any(p.kind == "beta" and abs(v) > _STILL for p, v in zip(parameters, vector, strict=True)):
+        return False
+    step = 1e-4 * vector
+    ahead, behind = (covariance_blocks(fit.design.terms, parameters, values + s * step) for s in (1.0, -1.0))
+    for here, there, block in zip(ahead, behind, fit.covariance_blocks, strict=True):
+        change = np.linalg.norm(here.covariance - there.covariance) / 2e-4
+        if not change <= _STILL * np.linalg.norm(block.covariance):
+            return False
+    return True
+
+
+def _edge_parameters(fit: FitState) -> set[str]:
+    """A residual sd at its limit of zero; shared correlations at an end of their range or without a pair.
+
+    Their range is open: the log-likelihood is flat towards its ends, and where nothing is correlated.
+    """
+    edge = {name for finding in vanishing_residual(fit) for name in finding.parameters}
+    for parameter, value in zip(fit.model.parameter_info, fit.estimate.values, strict=True):
+        if parameter.kind == "cor" and fit.design.terms[parameter.owner].structure in ("cs", "ar1"):
+            block = fit.covariance_blocks[parameter.owner]
+            low = -1.0 / (len(block.names) - 1) if block.structure == "cs" else -1.0
+            if np.sum(block.sd > 0) < 2 or not low + _END < value < 1.0 - _END:
+                edge.add(parameter.name)
+    return edge
+
+
+def _undetermined(fit: FitState, uncertainty: Uncertainty, beside_infinite: bool) -> list[str]:
     """Parameters that the core left without a standard error though they are neither zero nor at the end of a range.
 
     Beside coefficients that run to infinity others are undetermined because of them, and not for themselves.
@@ -64,7 +111,7 @@ def _undetermined(fit: FitState, beside_infinite: bool) -> list[str]:
     return [
         p.name
         for place, p in enumerate(fit.model.parameter_info)
-        if place in fit.uncertainty.unidentified
+        if place in uncertainty.unidentified
         and place not in settled
         and not (p.kind == "beta" and beside_infinite)
         and not (p.kind != "beta" and p.owner in singular)
@@ -85,14 +132,15 @@ def _flat(guilty: tuple[str, ...]) -> Finding:
 
 def variance_findings(fit: FitState) -> list[Finding]:
     """Variance parameters that trade off against each other, or that only their product with others determines."""
-    places = _free_variance_places(fit)
-    if not places:
+    uncertainty = fit.certificate
+    places = [] if uncertainty is None else _free_variance_places(fit, uncertainty)
+    if uncertainty is None or not places:
         return []
     values = np.asarray(fit.estimate.values)[places]
     sizes = np.array(
         [abs(v) if fit.model.parameter_info[p].kind == "sd" else 1.0 for p, v in zip(places, values, strict=True)]
     )
-    relative = fit.uncertainty.vcov[np.ix_(places, places)] / np.outer(sizes, sizes)
+    relative = uncertainty.vcov[np.ix_(places, places)] / np.outer(sizes, sizes)
     spreads, vectors = np.linalg.eigh(relative)
     findings = []
     for k in np.flatnonzero(spreads > _LOOSE**2):
@@ -103,9 +151,9 @@ def variance_findings(fit: FitState) -> list[Finding]:
     return findings
 
 
-def _free_variance_places(fit: FitState) -> list[int]:
+def _free_variance_places(fit: FitState, uncertainty: Uncertainty) -> list[int]:
     """Places of variance parameters that have a standard error and are not at zero."""
-    variances = np.diag(fit.uncertainty.vcov)
+    variances = np.diag(uncertainty.vcov)
     zero = set(fit.estimate.at_zero)
     return [
         k

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,15 @@ struct Look {
   double gained = 0.0;       ///< log-likelihood; zero if nothing
 };
 
+/// Second derivatives of the negative log-likelihood at a fit.
+struct CurvatureReport {
+  Matrix hessian;       ///< in the free directions of the point
+  Matrix covariance;    ///< of `values`; NaN for what is undetermined
+  Vector eigenvalues;   ///< of the Hessian in ordinary units, where an ordinary curvature is one
+  Matrix eigenvectors;  ///< columns, over all parameters of `values`, each in its natural unit
+  std::vector<Index> undetermined;
+};
+
 struct FitReport {
   Vector point;   ///< parameters as objectives see them
   Vector values;  ///< and as the user does
@@ -51,6 +61,9 @@ struct FitReport {
   double residual_error = 0;  ///< of a Gaussian model's residual variance, for rounding, relative to itself
   /// That variance is so small a share of the response's that differences of the likelihood have no digits.
   bool tiny_residual = false;
+
+  std::optional<CurvatureReport> certificate;  ///< the curvature that the search was certified by
+  bool doubtful = false;                       ///< without one: whether the information leaves something undetermined
   int iterations = 0, evaluations = 0, inner_iterations = 0;
   std::vector<Index> at_zero;    ///< parameters (of `values`) that are zero or undetermined because a variance is
   std::vector<Index> at_limit;   ///< correlations that have reached the end of their range

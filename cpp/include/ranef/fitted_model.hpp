@@ -25,15 +25,6 @@ struct NewTerm {
   std::vector<int> column;
 };
 
-/// Second derivatives of the negative log-likelihood at a fit.
-struct CurvatureReport {
-  Matrix hessian;       ///< in the free directions of the point
-  Matrix covariance;    ///< of `values`; NaN for what is undetermined
-  Vector eigenvalues;   ///< of the Hessian in ordinary units, where an ordinary curvature is one
-  Matrix eigenvectors;  ///< columns, over all parameters of `values`, each in its natural unit
-  std::vector<Index> undetermined;
-};
-
 /// Whether fixed effects that are found with the mode move when the covariance parameters do. Information that is
 /// expected instead of observed has no such dependence: Var(b) = C, Cov(b, p) = 0.
 enum class BorderMovement { with_parameters, none };

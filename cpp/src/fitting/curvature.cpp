@@ -5,18 +5,46 @@
 #include "certificate.hpp"
 #include "free_space.hpp"
 #include "ranef/fitted_model.hpp"
+#include "report.hpp"
 #include "start.hpp"
 
 namespace ranef {
+
+CurvatureReport report_curvature(const ParameterMap& map, const Vector& point, const AffineSpace& space,
+                                 const Certificate& certificate, const Vector& units,
+                                 const std::vector<Index>& at_zero) {
+  CurvatureReport out;
+  out.covariance = Matrix::Constant(map.size(), map.size(), std::numeric_limits<double>::quiet_NaN());
+  out.undetermined = at_zero;
+  if (!certificate.ok) return out;
+  if (certificate.hessian.size() == 0) {  // every parameter is held
+    out.covariance.setZero();
+    return out;
+  }
+  out.hessian = certificate.hessian;
+  out.eigenvalues = certificate.eigenvalues;
+  const Matrix jacobian = map.jacobian(point).array().isFinite().select(map.jacobian(point), 0.0);
+  out.eigenvectors = reported_units(jacobian, units).cwiseInverse().asDiagonal() *
+                     (jacobian * space.directions * certificate.eigenvectors);
+  if (!certificate.positive) return out;
+  const Matrix root = jacobian * space.directions;
+  out.covariance = root * certificate.covariance * root.transpose();
+  for (const Index f : flat_parameters(jacobian, space.directions * certificate.flat, units))
+    if (std::find(out.undetermined.begin(), out.undetermined.end(), f) == out.undetermined.end())
+      out.undetermined.push_back(f);
+  for (const Index z : out.undetermined) {
+    out.covariance.row(z).setConstant(std::numeric_limits<double>::quiet_NaN());
+    out.covariance.col(z).setConstant(std::numeric_limits<double>::quiet_NaN());
+  }
+  return out;
+}
 
 CurvatureReport FittedModel::curvature(const std::vector<bool>& fixed) {
   const Model& model = *model_;
   const ParameterMap& map = map_;
   const FitReport& fit = *fit_;
-  CurvatureReport out;
-  out.covariance = Matrix::Constant(map.size(), map.size(), std::numeric_limits<double>::quiet_NaN());
-  out.undetermined = fit.at_zero;
-  if (fit.point.size() != map.size() || fit.tiny_residual) return out;
+  if (fit.point.size() != map.size() || fit.tiny_residual)
+    return report_curvature(map, fit.point, {}, {}, {}, fit.at_zero);
   AffineSpace space = free_space(model, map, fit.point, fit.values, fixed);
   std::vector<Index> held;
   Index at = map.theta_offset();
@@ -38,27 +66,7 @@ CurvatureReport FittedModel::curvature(const std::vector<bool>& fixed) {
   const Vector units = natural_units(model, map, ordinary_scale(fit_fixed_effects(model), 0));
   const Certificate certificate = certify(restricted, space.coordinates(fit.point),
                                           space.directions.transpose().cwiseAbs() * units, Differences::central);
-  if (!certificate.ok) return out;
-  if (certificate.hessian.size() == 0) {  // every parameter is held
-    out.covariance.setZero();
-    return out;
-  }
-  out.hessian = certificate.hessian;
-  out.eigenvalues = certificate.eigenvalues;
-  const Matrix jacobian = map.jacobian(fit.point).array().isFinite().select(map.jacobian(fit.point), 0.0);
-  out.eigenvectors = reported_units(jacobian, units).cwiseInverse().asDiagonal() *
-                     (jacobian * space.directions * certificate.eigenvectors);
-  if (!certificate.positive) return out;
-  const Matrix root = jacobian * space.directions;
-  out.covariance = root * certificate.covariance * root.transpose();
-  for (const Index f : flat_parameters(jacobian, space.directions * certificate.flat, units))
-    if (std::find(out.undetermined.begin(), out.undetermined.end(), f) == out.undetermined.end())
-      out.undetermined.push_back(f);
-  for (const Index z : out.undetermined) {
-    out.covariance.row(z).setConstant(std::numeric_limits<double>::quiet_NaN());
-    out.covariance.col(z).setConstant(std::numeric_limits<double>::quiet_NaN());
-  }
-  return out;
+  return report_curvature(map, fit.point, space, certificate, units, fit.at_zero);
 }
 
 }  // namespace ranef

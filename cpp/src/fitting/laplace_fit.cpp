@@ -200,6 +200,7 @@ FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& re
   out.at_zero = reported_zeros(model, map, out.point, found.at_zero);
   out.at_limit = reported_limits(model, map, out.point);
   out.deficient = deficient_terms(model, map, out.point);
+  out.certificate = report_curvature(map, out.point, found.space, certificate, units, out.at_zero);
   return out;
 }
 

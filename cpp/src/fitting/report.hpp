@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "certificate.hpp"
 #include "ranef/fit.hpp"
 
 namespace ranef {
@@ -19,6 +20,10 @@ std::vector<Index> reported_limits(const Model& model, const ParameterMap& map, 
 /// Terms of correlated effects whose covariance has not full rank, judged in the model's orthonormal columns: neither
 /// the origin nor the unit of the user's matters.
 std::vector<Index> deficient_terms(const Model& model, const ParameterMap& map, const Vector& point);
+/// A certificate in terms of the reported parameters.
+CurvatureReport report_curvature(const ParameterMap& map, const Vector& point, const AffineSpace& space,
+                                 const Certificate& certificate, const Vector& units,
+                                 const std::vector<Index>& at_zero);
 void copy_optimizer(const BoundaryReport& from, FitReport& to);
 
 FitReport fit_profiled(const Model& model, Layouts& layouts, const FitRequest& request);

@@ -131,6 +131,28 @@ def _spanned(columns: Floats, matrix: Floats) -> bool:
     return bool((np.linalg.norm(left, axis=0) <= _SPANNED * np.linalg.norm(columns, axis=0)).all())
 
 
+def has_cell_a_row(design: Design) -> bool:
+    """Whether a term of the mean has an effect of its own in every row, so that it can stand for the residual."""
+    for term in design.terms:
+        if term.component == "cond" and term.column is not None:
+            cells = term.levels.astype(np.int64) * len(term.term_names) + term.column
+            if len(np.unique(cells)) >= design.n_rows:
+                return True
+    return False
+
+
+def has_twin_terms(design: Design) -> bool:
+    """Whether two random terms of one component have the same levels under different names."""
+    for place, term in enumerate(design.terms):
+        for other in design.terms[:place]:
+            if term.component == other.component and len(term.labels) == len(other.labels):
+                cells = np.zeros(len(term.labels), dtype=np.int64)
+                cells[term.levels] = other.levels
+                if np.array_equal(cells[term.levels], other.levels):
+                    return True
+    return False
+
+
 def _constant_residual(design: Design) -> bool:
     """Whether the residual variance is one unknown number."""
     if any(term.component == "disp" for term in design.terms):
