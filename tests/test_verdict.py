@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from robustness_kinds import KINDS
 
 import ranef
 
@@ -18,6 +19,8 @@ def judged(formula: str, data: pd.DataFrame, **more: object) -> tuple[ranef.Fit,
         fit = ranef.fit(formula, data, **more)
     said = [str(w.message) for w in caught if issubclass(w.category, ranef.ConvergenceWarning)]
     assert fit.converged is fit.diagnose().ok is (not said)
+    assert fit.converged is (fit.diagnose().certificate["stopped"] == "converged")
+    assert fit.converged is ("NOT CONVERGED" not in str(fit.summary()))
     return fit, said
 
 
@@ -66,6 +69,33 @@ def test_gaussian_variances_that_trade_off_are_warned_of() -> None:
     fit, said = judged("y ~ x + (1 | g) + (1 | twin)", data)
     assert fit.verdict.state == "flat"
     assert "sd(Intercept|twin)" in said[0]
+
+
+@pytest.mark.parametrize("family", ["gaussian", "poisson"])
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_terms_of_one_factor_that_overlap_are_a_remark(family: str, unit: float) -> None:
+    """`(f || g)` of a factor is (1 | g) + (0 + f | g), whose sum is determined: what lme4 fits without a word."""
+    rng = np.random.default_rng(7)
+    data = pd.DataFrame({"f": np.tile(list("abcabc"), 60), "g": np.repeat(np.arange(60), 6)})
+    eta = rng.normal(size=60)[data["g"]] + rng.normal(scale=0.7, size=(60, 3))[data["g"], np.tile([0, 1, 2] * 2, 60)]
+    data["y"] = rng.poisson(np.exp(eta)) if family == "poisson" else unit * (eta + rng.normal(size=360))
+    fit, _ = judged("y ~ f + (f || g)", data, family=family)
+    alone, _ = judged("y ~ f + (0 + f | g)", data, family=family)
+    assert fit.converged
+    assert fit.loglik == pytest.approx(alone.loglik, abs=1e-5)
+    remarks = [f for f in fit.diagnose().findings if f.kind in ("redundant", "singular")]
+    assert remarks
+    assert any("sd(Intercept|g)" in f.parameters for f in remarks)
+
+
+def test_numbers_that_a_singular_covariance_leaves_open_are_not_undetermined() -> None:
+    """A rotation of the covariance's root was taken for a flat direction: coefficients had no standard errors."""
+    kind = next(kind for kind in KINDS if kind.name == "Poisson us of 5 and 6")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit = ranef.fit(**kind.problem(1).call)
+    assert fit.converged
+    assert np.isfinite(fit.tidy()["std_error"]).all()
 
 
 def test_a_limit_family_is_converged_without_a_warning() -> None:

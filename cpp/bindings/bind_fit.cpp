@@ -179,6 +179,7 @@ void bind_curvature(py::module_& module) {
       .def_property_readonly("vcov", [](const CurvatureReport& c) { return to_array(c.covariance); })
       .def_property_readonly("eigenvalues", [](const CurvatureReport& c) { return to_array(c.eigenvalues); })
       .def_property_readonly("eigenvectors", [](const CurvatureReport& c) { return to_array(c.eigenvectors); })
+      .def_property_readonly("units", [](const CurvatureReport& c) { return to_array(c.units); })
       .def_property_readonly("unidentified", [](const CurvatureReport& c) { return to_ints(c.undetermined); });
 }
 

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ranef.finding import Finding
+from ranef.verdict import ending
 
 if TYPE_CHECKING:
     from ranef.fitstate import FitState
@@ -84,7 +85,7 @@ def diagnose(fit: Fit) -> Diagnosis:
         "smallest_eigenvalue": float(eigenvalues.min()) if eigenvalues.size else float("nan"),
         "iterations": estimate.iterations,
         "evaluations": estimate.evaluations,
-        "stopped": estimate.stopped,
+        "stopped": ending(fit),
     }
     return Diagnosis(all_findings(fit), certificate, _looks(fit))
 

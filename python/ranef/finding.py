@@ -11,8 +11,8 @@ class Finding:
 
     Attributes
     ----------
-    kind : ``"convergence"``, ``"flat"``, ``"not a maximum"``, ``"pole"``, ``"separation"``,
-        ``"rounding"``, ``"singular"`` or ``"bound"``
+    kind : ``"convergence"``, ``"unbounded"``, ``"flat"``, ``"not a maximum"``, ``"pole"``, ``"breakdown"``,
+        ``"separation"``, ``"rounding"``, ``"redundant"``, ``"singular"`` or ``"bound"``
     problem : whether the result should not be used as it is
     parameters : the guilty parameters
     message, remedy : what was found; what to do

@@ -9,19 +9,15 @@ from numpy.typing import NDArray
 
 from ranef.errors import ConvergenceError
 from ranef.finding import Finding
+from ranef.redundancy import FLAT, is_immaterial
 from ranef.separation import separation_findings
 from ranef.unbounded import vanishing_residual
 from ranef.uncertainty import Uncertainty
-from ranef.varcorr import covariance_blocks
 
 if TYPE_CHECKING:
     from ranef.fitstate import FitState
 
 Floats = NDArray[np.float64]
-
-# Eigenvalues of the Hessian, in ordinary units (where an ordinary curvature is one), that count as zero: differenced
-# derivatives are no better.
-_FLAT = 1e-4
 
 # Variance parameters may move by this multiple of themselves (correlations: of 1) within one standard error before
 # they count as undetermined, provided the likelihood needs them: without them it falls by more than `_NEEDED`.
@@ -30,8 +26,6 @@ _NEEDED = 0.5
 
 # Distance of a shared correlation from the ends of its range at which it has reached one.
 _END = 1e-4
-# Change of a covariance, in shares of itself a unit of a direction, below which the direction leaves it as it is.
-_STILL = 2e-2
 
 
 def spectrum_findings(fit: FitState) -> list[Finding]:
@@ -44,22 +38,22 @@ def spectrum_findings(fit: FitState) -> list[Finding]:
         return []
     eigenvalues = uncertainty.eigenvalues
     settled = {*fit.estimate.at_zero, *fit.estimate.at_bound}
-    if eigenvalues.min() > _FLAT and settled.issuperset(uncertainty.unidentified):
+    if eigenvalues.min() > FLAT and settled.issuperset(uncertainty.unidentified):
         return []
     infinite = {name for finding in separation_findings(fit) for name in finding.parameters}
     at_edge = _edge_parameters(fit)
     findings: list[Finding] = []
     immaterial = False
     for place, value in enumerate(eigenvalues):
-        if value > _FLAT:
+        if value > FLAT:
             continue
-        if abs(value) <= _FLAT and _leaves_covariances(fit, uncertainty.eigenvectors[:, place]):
+        if is_immaterial(fit, uncertainty, place):
             immaterial = True
             continue
         guilty = _loadings(fit, uncertainty.eigenvectors[:, place])
-        if infinite.issuperset(guilty) or (value >= -_FLAT and at_edge.issuperset(guilty)):
+        if infinite.issuperset(guilty) or (value >= -FLAT and at_edge.issuperset(guilty)):
             continue
-        if value < -_FLAT:
+        if value < -FLAT:
             message = f"the log-likelihood curves upwards along {', '.join(guilty)}: this is no maximum"
             remedy = "fit again from other starting values (start=)"
             findings.append(Finding("not a maximum", True, guilty, message, remedy))
@@ -70,20 +64,6 @@ def spectrum_findings(fit: FitState) -> list[Finding]:
         name for name in _undetermined(fit, uncertainty, bool(infinite)) if name not in named | infinite | at_edge
     )
     return [*findings, _flat(rest)] if rest and not findings and not immaterial else list(dict.fromkeys(findings))
-
-
-def _leaves_covariances(fit: FitState, vector: Floats) -> bool:
-    """Whether a direction changes no coefficient and no covariance: only numbers that a zero variance leaves open."""
-    parameters, values = fit.model.parameter_info, np.asarray(fit.estimate.values)
-    if not fit.singular or any(p.kind == "beta" and abs(v) > _STILL for p, v in zip(parameters, vector, strict=True)):
-        return False
-    step = 1e-4 * vector
-    ahead, behind = (covariance_blocks(fit.design.terms, parameters, values + s * step) for s in (1.0, -1.0))
-    for here, there, block in zip(ahead, behind, fit.covariance_blocks, strict=True):
-        change = np.linalg.norm(here.covariance - there.covariance) / 2e-4
-        if not change <= _STILL * np.linalg.norm(block.covariance):
-            return False
-    return True
 
 
 def _edge_parameters(fit: FitState) -> set[str]:

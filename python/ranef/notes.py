@@ -8,6 +8,7 @@ import numpy as np
 
 from ranef import tables
 from ranef.assemble import COMPONENT_TITLES
+from ranef.verdict import ending
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -81,4 +82,4 @@ def _no_error_note(fit: Fit) -> str | None:
 
 
 def _convergence_note(fit: Fit) -> str | None:
-    return None if fit.converged else f"NOT CONVERGED: {fit.estimate.stopped}; see diagnose()"
+    return None if fit.converged else f"NOT CONVERGED: {ending(fit)}; see diagnose()"

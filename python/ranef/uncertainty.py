@@ -21,6 +21,7 @@ class Uncertainty:
     hessian : (m, m)
     vcov : (m, m), NaN in the rows and columns of held and unidentified parameters
     eigenvalues, eigenvectors : spectrum of the scaled Hessian, ascending, one vector a column, in natural units
+    units : (m,) natural unit of every parameter
     unidentified : places of parameters about which the data say nothing
     """
 
@@ -28,6 +29,7 @@ class Uncertainty:
     vcov: Floats
     eigenvalues: Floats
     eigenvectors: Floats
+    units: Floats
     unidentified: tuple[int, ...]
 
 
@@ -38,5 +40,6 @@ def uncertainty_from_core(curvature: _core.Curvature) -> Uncertainty:
         vcov=np.asarray(curvature.vcov, dtype=np.float64),
         eigenvalues=np.asarray(curvature.eigenvalues, dtype=np.float64),
         eigenvectors=np.asarray(curvature.eigenvectors, dtype=np.float64),
+        units=np.asarray(curvature.units, dtype=np.float64),
         unidentified=tuple(int(i) for i in curvature.unidentified),
     )

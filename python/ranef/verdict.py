@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ranef.finding import Finding
 from ranef.flatness import spectrum_findings, variance_findings
+from ranef.redundancy import redundancy_findings
 from ranef.rounding import rounding_findings
 from ranef.separation import separation_findings
 from ranef.unbounded import unbounded_findings, vanishing_residual
@@ -43,6 +44,15 @@ _KINDS: dict[str, State] = {
     "rounding": "rounding",
 }
 
+# How a search ended that stopped as it should, but where there is no maximum.
+_ENDINGS = {
+    "separation": "estimates run to infinity",
+    "unbounded": "the likelihood has no maximum",
+    "flat": "the log-likelihood is flat in some direction",
+    "not a maximum": "the log-likelihood curves upwards in some direction",
+    "rounding": "rounding leaves too few digits",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -52,7 +62,8 @@ class Verdict:
     ----------
     state : the most telling of what was found
     problems : findings that make the result unusable as it is; empty if and only if the fit is sound
-    limits : what else is to be known of a valid result: infinite estimates at which the likelihood has its supremum
+    limits : what else is to be known of a valid result, foremost infinite estimates at which the likelihood has its
+        supremum
     """
 
     state: State
@@ -68,10 +79,19 @@ class Verdict:
 def judge(fit: FitState) -> Verdict:
     """The verdict on a fit, by the certificate of its search."""
     infinite, rounded = separation_findings(fit), rounding_findings(fit)
-    found = [*infinite, *rounded, *vanishing_residual(fit)]
+    found = [*infinite, *rounded, *vanishing_residual(fit), *redundancy_findings(fit)]
     limits = tuple(finding for finding in found if not finding.problem)
     problems = tuple(dict.fromkeys([*(f for f in found if f.problem), *_shortcomings(fit, bool(infinite))]))
     return Verdict(_state(fit, problems, limits), problems, limits)
+
+
+def ending(fit: FitState) -> str:
+    """How the search ended, in words that agree with the verdict."""
+    if fit.converged:
+        return "converged"
+    findings = fit.verdict.problems if fit.stored is None else fit.stored.findings
+    kinds = [finding.kind for finding in findings if finding.problem]
+    return next((_ENDINGS[kind] for kind in kinds if kind in _ENDINGS), fit.estimate.stopped)
 
 
 def _shortcomings(fit: FitState, infinite: bool) -> list[Finding]:
@@ -87,14 +107,21 @@ def _shortcomings(fit: FitState, infinite: bool) -> list[Finding]:
         unbounded = unbounded_findings(fit)
         if unbounded:
             return unbounded
-    if unfinished or (reason == "not_positive_definite" and not shape and not infinite):
+    unshaped = reason == "not_positive_definite" and not shape and not infinite
+    if unfinished or (unshaped and not _has_spectrum(fit)):
         return [*shape, unfinished_finding(fit)]
     return shape
 
 
+def _has_spectrum(fit: FitState) -> bool:
+    """Whether a curvature better than the search's own could judge the shape."""
+    certificate = fit.certificate
+    return certificate is not None and certificate.eigenvalues.size > 0
+
+
 def _state(fit: FitState, problems: tuple[Finding, ...], limits: tuple[Finding, ...]) -> State:
     if not problems:
-        return "limit" if any(finding.kind != "rounding" for finding in limits) else "maximum"
+        return "limit" if any(finding.kind in ("separation", "bound") for finding in limits) else "maximum"
     kind = problems[0].kind
     if kind in _KINDS:
         return _KINDS[kind]

@@ -65,13 +65,19 @@ Vector reported_units(const Matrix& jacobian, const Vector& units) {
   return (out.array() > 0.0).select(out, 1.0);  // one that does not move at all
 }
 
+Matrix reported_movement(const Matrix& jacobian, const Matrix& directions, const Vector& units) {
+  const Vector lengths = (units.cwiseInverse().asDiagonal() * directions).colwise().norm();
+  return reported_units(jacobian, units).cwiseInverse().asDiagonal() * (jacobian * directions) *
+         lengths.cwiseInverse().asDiagonal();
+}
+
 std::vector<Index> flat_parameters(const Matrix& jacobian, const Matrix& flat, const Vector& units) {
   constexpr double kTakesPart = 0.1;
   std::vector<Index> out;
-  const Matrix moved = reported_units(jacobian, units).cwiseInverse().asDiagonal() * (jacobian * flat);
+  const Matrix moved = reported_movement(jacobian, flat, units).cwiseAbs();
   for (Index i = 0; i < moved.rows(); ++i)
     for (Index j = 0; j < moved.cols(); ++j)
-      if (std::abs(moved(i, j)) > kTakesPart * moved.col(j).cwiseAbs().maxCoeff()) {
+      if (moved(i, j) > kTakesPart * std::max(moved.col(j).maxCoeff(), 1.0)) {
         out.push_back(i);
         break;
       }

@@ -31,8 +31,11 @@ Vector natural_units(const Model& model, const ParameterMap& map, double mean_un
 /// its own.
 Vector reported_units(const Matrix& jacobian, const Vector& units);
 
-/// Reported parameters that move along the flat directions (columns, in the coordinates of a point, whose natural units
-/// are `units`).
+/// How the reported parameters move along directions (columns, in the coordinates of a point, whose natural units are
+/// `units`) of an ordinary length, each in its own unit.
+Matrix reported_movement(const Matrix& jacobian, const Matrix& directions, const Vector& units);
+
+/// Reported parameters that move along the flat directions. A rotation of a covariance's root moves none of them.
 std::vector<Index> flat_parameters(const Matrix& jacobian, const Matrix& flat, const Vector& units);
 
 }  // namespace ranef

@@ -24,8 +24,8 @@ CurvatureReport report_curvature(const ParameterMap& map, const Vector& point, c
   out.hessian = certificate.hessian;
   out.eigenvalues = certificate.eigenvalues;
   const Matrix jacobian = map.jacobian(point).array().isFinite().select(map.jacobian(point), 0.0);
-  out.eigenvectors = reported_units(jacobian, units).cwiseInverse().asDiagonal() *
-                     (jacobian * space.directions * certificate.eigenvectors);
+  out.units = reported_units(jacobian, units);
+  out.eigenvectors = reported_movement(jacobian, space.directions * certificate.eigenvectors, units);
   if (!certificate.positive) return out;
   const Matrix root = jacobian * space.directions;
   out.covariance = root * certificate.covariance * root.transpose();

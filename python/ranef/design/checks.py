@@ -109,7 +109,7 @@ def check_one_level(design: Design) -> None:
         if len(term.labels) > 1:
             continue
         fixed = next(p.fixed for p in design.predictors if p.component == term.component)
-        if len(term.term_names) <= len(fixed.names) and _spanned(_columns(term), fixed.matrix):
+        if len(term.term_names) <= len(fixed.names) and _spanned(term_columns(term), fixed.matrix):
             raise DataError(
                 f"the grouping factor {term.group!r} of {term.spec.term.source} has one level, "
                 f"{str(term.labels[0])!r}, and its effects {', '.join(map(repr, term.term_names))} are fixed effects "
@@ -117,8 +117,8 @@ def check_one_level(design: Design) -> None:
             )
 
 
-def _columns(term: RandomDesign) -> Floats:
-    """The term's columns (n, q), as they stand in its only level."""
+def term_columns(term: RandomDesign) -> Floats:
+    """The term's columns (n, q), as they stand in the level of every row."""
     if term.column is not None:
         return np.asarray(term.column[:, None] == np.arange(len(term.term_names)), dtype=np.float64)
     return term.basis if term.basis is not None else np.ones((len(term.levels), 1))
