@@ -19,10 +19,12 @@ std::shared_ptr<const CrossProductLayout> Layouts::profiled(const Model& model) 
 }
 
 std::shared_ptr<const CrossProductLayout> Layouts::laplace(const Model& model) {
+  const auto same_order = model.profiled() ? profiled(model) : nullptr;
+  const int border = model.mean_in_mode() ? static_cast<int>(model.predictors()[0].columns()) : 0;
   const std::lock_guard<std::mutex> lock(mutex_);
   if (!laplace_)
-    laplace_ = std::make_shared<CrossProductLayout>(
-        model.terms(), model.rows(), model.mean_in_mode() ? static_cast<int>(model.predictors()[0].columns()) : 0);
+    laplace_ = same_order ? std::make_shared<CrossProductLayout>(model.terms(), *same_order, border)
+                          : std::make_shared<CrossProductLayout>(model.terms(), model.rows(), border);
   return laplace_;
 }
 

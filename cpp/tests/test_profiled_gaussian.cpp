@@ -6,6 +6,8 @@
 #include <cmath>
 #include <string>
 
+#include "ranef/fit.hpp"
+#include "ranef/objective/gaussian_point.hpp"
 #include "ranef/objective/grouped_gaussian.hpp"
 #include "support/dense_model.hpp"
 #include "support/finite_difference.hpp"
@@ -206,6 +208,30 @@ void hessian_is_positive(const Subject& subject) {
   check(start.allFinite() && std::isfinite(profiled.value(start)), "a start with a value");
 }
 
+/// In all parameters, the objective from cross products is the one from the rows.
+void point_matches(const Subject& subject) {
+  const Model& model = subject.model;
+  Layouts layouts;
+  const ParameterMap map(model);
+  GaussianPoint from_products(model, layouts.profiled(model));
+  LaplaceObjective from_rows(model, layouts.laplace(model), {});
+  Draws draws(7);
+  for (const Vector& theta : thetas(model)) {
+    Vector point = draws.uniforms(map.size());
+    point.tail(theta.size()) = theta;
+    check(from_products.has_digits(point), "digits");
+    check_near(from_products.value(point), from_rows.precise_value(point), 1e-11, 0.0, "value");
+    const Vector expected = from_rows.gradient();
+    check_near_matrix(from_products.gradient(), expected, 1e-8 * (1.0 + expected.cwiseAbs().maxCoeff()), "gradient");
+    const Matrix information = from_products.approximate_hessian();
+    const Vector gradient = from_products.gradient();
+    for (Index j = 0; j + 1 < map.theta_offset(); ++j) {  // the likelihood is quadratic in a coefficient
+      from_products.value(point + Vector::Unit(map.size(), j));
+      check_near((from_products.gradient() - gradient)[j], information(j, j), 1e-8, 1e-8, "information");
+    }
+  }
+}
+
 /// Rotations and cross products lead to the same factor: its pivots, and its last row.
 void rows_match(const Subject& subject) {
   const Model& model = subject.model;
@@ -263,6 +289,7 @@ int main() {
     run(kind.name + ": the criterion is the dense one", [&] { value_matches(subject); });
     run(kind.name + ": the gradient is that of the criterion", [&] { gradient_matches(subject); });
     run(kind.name + ": conditional modes", [&] { effects_match(subject); });
+    run(kind.name + ": the likelihood in all parameters", [&] { point_matches(subject); });
     run(kind.name + ": the factor from the rows", [&] { rows_match(subject); });
     run(kind.name + ": what a search starts from", [&] { hessian_is_positive(subject); });
   }

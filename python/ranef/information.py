@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ranef.assemble import has_component
 from ranef.errors import DataError
+from ranef.invertible import invertible
 from ranef.parameters import is_constant
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def _given_the_others(fit: FitState) -> Floats:
     held = fit.held[own]
     other = other[np.isfinite(np.diag(vcov))[other]]
     cross = vcov[np.ix_(own, other)]
-    made = vcov[np.ix_(own, own)] - cross @ np.linalg.pinv(vcov[np.ix_(other, other)]) @ cross.T
+    with invertible("the covariance of the variance parameters"):
+        made = vcov[np.ix_(own, own)] - cross @ np.linalg.pinv(vcov[np.ix_(other, other)]) @ cross.T
     made[held, :] = made[:, held] = 0.0
     return np.asarray(made)
 

@@ -51,7 +51,7 @@ class JointPrecision:
 
 
 def joint_precision(fit: Fit) -> JointPrecision:
-    """The joint distribution of a fit that has its data."""
+    """The joint distribution of a fit that has its data; no movement of the mode (NaN) where H has no inverse."""
     predictors = fit.design.predictors
     terms = [NewTerm(t.levels, t.basis, t.column) for t in fit.design.terms]
     z = term_designs(fit, terms, fit.design.n_rows)
@@ -63,7 +63,13 @@ def joint_precision(fit: Fit) -> JointPrecision:
     )
     root = covariance_roots(fit)
     precision = sparse.csc_array(sparse.eye_array(root.shape[0]) + root.T @ zwz @ root)
-    factor = splu(precision)
+    factor = _factor(precision)
+    if factor is None:
+        size = root.shape[0]
+        nowhere = np.full((size, len(fit.parameter_info)), np.nan)
+        return JointPrecision(
+            np.ones(size), np.arange(size, dtype=np.int32), np.arange(size + 1, dtype=np.int32), nowhere
+        )
     score = sum((z[k].T @ first[:, k] for k in range(count)), start=np.zeros(root.shape[0]))
     columns = []
     sigma = root @ root.T
@@ -81,6 +87,16 @@ def joint_precision(fit: Fit) -> JointPrecision:
     return JointPrecision(
         precision.data, precision.indices.astype(np.int32), precision.indptr.astype(np.int32), derivatives
     )
+
+
+def _factor(precision: Sparse) -> Any:
+    """A factor of H; None where it has none."""
+    if not np.isfinite(precision.data).all():
+        return None
+    try:
+        return splu(precision)
+    except RuntimeError:  # a pivot is exactly zero
+        return None
 
 
 def predictor_covariance(fit: Fit, joint: JointPrecision | None, rows: Rows, include: Sequence[bool]) -> Floats:

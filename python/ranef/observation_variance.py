@@ -92,9 +92,9 @@ def observation_variance(family: Family, method: VarianceMethod, mean: float, di
         return np.full(dispersion.shape, LATENT_VARIANCE[family.link])
     variance, slope = moments(family, mean, dispersion)
     if method == "delta":
-        return np.asarray(variance / slope**2)
+        return np.asarray(variance / slope / slope)  # the square of a large slope overflows
     if method == "lognormal":
-        return np.asarray(np.log1p(variance / mean**2))
+        return np.asarray(np.log1p(variance / mean / mean))
     return np.asarray(polygamma(1, mean**2 / variance))
 
 
@@ -108,7 +108,7 @@ def overdispersion_variance(family: Family, method: VarianceMethod, mean: float,
         return np.zeros_like(dispersion)
     beta = families.make("beta", family.link)
     variance, slope = moments(beta, mean, dispersion)
-    return np.asarray(variance / slope**2)
+    return np.asarray(variance / slope / slope)  # the square of a large slope overflows
 
 
 def moments(family: Family, mean: float, dispersion: Floats) -> tuple[Floats, float]:

@@ -50,8 +50,9 @@ def prediction_interval(
 
 
 def _draws(fit: Fit, eta: list[Floats], covariance: Floats, trials: Floats | None, rng: np.random.Generator) -> Floats:
-    """(m, draws) of the response."""
-    values, vectors = np.linalg.eigh(covariance)
+    """(m, draws) of the response; NaN where the covariance is not known."""
+    unknown = np.any(~np.isfinite(covariance), axis=(1, 2))[:, None, None]
+    values, vectors = np.linalg.eigh(np.where(unknown, 0.0, covariance))
     root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
     count = eta[0].size
     normal = rng.standard_normal((count, _DRAWS, len(eta)))
@@ -60,5 +61,5 @@ def _draws(fit: Fit, eta: list[Floats], covariance: Floats, trials: Floats | Non
     each = None if trials is None else np.repeat(trials, _DRAWS)
     flat = [np.ascontiguousarray(moved[:, :, k].reshape(-1)) for k in range(len(eta))]
     response = likelihood.simulate(flat, int(rng.integers(2**31)), each)
-    draws = np.asarray(response).reshape(count, _DRAWS)
+    draws = np.where(unknown[:, 0], np.nan, np.asarray(response).reshape(count, _DRAWS))
     return draws if trials is None else draws / trials[:, None]

@@ -112,7 +112,10 @@ def predictor_covariance(fit: Fit, rows: Rows, include: Sequence[bool]) -> Float
     if not any(include):
         return _fixed_covariance(fit, rows)
     if fit.stored is not None:
-        return joint.predictor_covariance(fit, fit.stored.joint, rows, include)
+        made = joint.predictor_covariance(fit, fit.stored.joint, rows, include)
+        if np.isnan(made).any():
+            _warn_about_missing("the saved fit had no covariance of its random effects; fit.diagnose() says why")
+        return made
     vcov = np.nan_to_num(fit.parameter_vcov[fit.outside_count :, fit.outside_count :], nan=0.0)
     expected = fit.coefficients_are_orthogonal
     terms = [
@@ -126,9 +129,13 @@ def predictor_covariance(fit: Fit, rows: Rows, include: Sequence[bool]) -> Float
         with fit.at_estimates("predictions have no covariance"):
             made = fit.model.core.predictor_covariance(fit.core_result, vcov, predictors, terms, expected)
     except ConvergenceError as error:
-        warnings.warn(f"standard errors are NaN: {error}", RanefWarning, stacklevel=caller_level())
+        _warn_about_missing(str(error))
         return np.full((rows.count, len(predictors), len(predictors)), np.nan)
     return np.asarray(made, dtype=np.float64)
+
+
+def _warn_about_missing(why: str) -> None:
+    warnings.warn(f"standard errors are NaN: {why}", RanefWarning, stacklevel=caller_level())
 
 
 def _fixed_covariance(fit: Fit, rows: Rows) -> Floats:

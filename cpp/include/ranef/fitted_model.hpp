@@ -11,6 +11,8 @@
 // for linear predictors eta of rows J, fitted or new; a level that the data did not have adds its prior variance.
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "ranef/fit.hpp"
@@ -57,8 +59,11 @@ class FittedModel {
                               BorderMovement movement = BorderMovement::with_parameters);
 
  private:
+  LaplaceObjective& objective();
   /// The objective, evaluated at the fit together with its gradient.
   LaplaceObjective& evaluated();
+  /// The same function of the point from cross products, where the model and the digits allow; else null.
+  std::unique_ptr<Objective> cheaper_objective();
   /// Covariance of `point` from that of `values`.
   Matrix point_covariance(const Matrix& covariance) const;
   /// (parameters x coordinates): movement of the mode along every parameter of `point` that is uncertain, else zero.
@@ -67,10 +72,12 @@ class FittedModel {
   Matrix border_columns();
 
   const Model* model_;
+  Layouts* layouts_;
   const FitReport* fit_;
   std::function<void()> poll_;
   ParameterMap map_;
-  LaplaceObjective objective_;
+  InnerOptions options_;
+  std::optional<LaplaceObjective> objective_;  ///< made when first needed
   bool evaluated_ = false;
 };
 

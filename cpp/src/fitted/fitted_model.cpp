@@ -12,20 +12,21 @@ namespace ranef {
 
 FittedModel::FittedModel(const Model& model, Layouts& layouts, const FitReport& fit, const InnerOptions& options,
                          std::function<void()> poll)
-    : model_(&model),
-      fit_(&fit),
-      poll_(std::move(poll)),
-      map_(model),
-      objective_(model, layouts.laplace(model), options, poll_) {}
+    : model_(&model), layouts_(&layouts), fit_(&fit), poll_(std::move(poll)), map_(model), options_(options) {}
+
+LaplaceObjective& FittedModel::objective() {
+  if (!objective_) objective_.emplace(*model_, layouts_->laplace(*model_), options_, poll_);
+  return *objective_;
+}
 
 LaplaceObjective& FittedModel::evaluated() {
-  if (evaluated_) return objective_;
+  if (evaluated_) return *objective_;
   if (fit_->point.size() != map_.size()) throw std::domain_error("the search found no estimates: " + fit_->failure);
-  if (!std::isfinite(objective_.precise_value(fit_->point)))
-    throw std::domain_error("the log-likelihood has no value at the estimates: " + objective_.failure());
-  objective_.gradient();
+  if (!std::isfinite(objective().precise_value(fit_->point)))
+    throw std::domain_error("the log-likelihood has no value at the estimates: " + objective_->failure());
+  objective_->gradient();
   evaluated_ = true;
-  return objective_;
+  return *objective_;
 }
 
 Matrix FittedModel::point_covariance(const Matrix& covariance) const {
@@ -46,17 +47,17 @@ Matrix FittedModel::mode_derivatives(const Matrix& point_covariance) {
   Matrix out = Matrix::Zero(map_.size(), evaluated().mode().size());
   for (Index j = 0; j < map_.size(); ++j) {
     if (poll_) poll_();
-    if (point_covariance(j, j) != 0.0) out.row(j) = objective_.mode_derivative(Vector::Unit(map_.size(), j));
+    if (point_covariance(j, j) != 0.0) out.row(j) = objective_->mode_derivative(Vector::Unit(map_.size(), j));
   }
   return out;
 }
 
 Matrix FittedModel::border_columns() {
-  const Index border = evaluated().layout().border(), size = objective_.mode().size();
+  const Index border = evaluated().layout().border(), size = objective_->mode().size();
   Matrix out = Matrix::Zero(border, size);
   for (Index j = 0; j < border; ++j) {
     Vector column = Vector::Unit(size, size - border + j);
-    objective_.system().cholesky().solve(column.data(), static_cast<int>(border));
+    objective_->system().cholesky().solve(column.data(), static_cast<int>(border));
     out.row(j) = column;
   }
   return out;
@@ -80,7 +81,7 @@ void series_blocks(const RandomTerm& term, const std::vector<int>& start, Invers
 
 std::vector<Vector> FittedModel::conditional_covariance() {
   ScaledSystem& system = evaluated().system();
-  CrossProducts blocks(model_->terms(), objective_.layout());
+  CrossProducts blocks(model_->terms(), objective_->layout());
   system.invert(0);  // fixed effects in the mode count as given, as other parameters do
   system.posterior_blocks(0, blocks);
   std::vector<Vector> out;
@@ -90,7 +91,7 @@ std::vector<Vector> FittedModel::conditional_covariance() {
     Vector values(term.level_count * q * q);
     if (term.series > 1) {
       InverseProducts inverse(system.cholesky(), system.inverse(), 0);
-      series_blocks(term, objective_.layout().coordinate(static_cast<int>(t)), inverse, poll_, values);
+      series_blocks(term, objective_->layout().coordinate(static_cast<int>(t)), inverse, poll_, values);
       values *= system.scales()[t](0, 0) * system.scales()[t](0, 0);
     } else {
       for (Index g = 0; g < term.node_count(); ++g) {
@@ -120,7 +121,7 @@ Matrix FittedModel::parameter_covariance(const Matrix& covariance) {
   const Matrix moved = mode_derivatives(parameters).rightCols(border);
   const Matrix jacobian = map_.jacobian(fit_->point);
   out.topLeftCorner(border, border) =
-      to_user * (objective_.border_covariance() + moved.transpose() * parameters * moved) * to_user.transpose();
+      to_user * (objective_->border_covariance() + moved.transpose() * parameters * moved) * to_user.transpose();
   out.topRightCorner(border, count) = to_user * moved.transpose() * parameters * jacobian.transpose();
   for (Index j = 0; j < count; ++j)
     if (!std::isfinite(covariance(j, j))) out.col(border + j).head(border).setConstant(covariance(j, j));
@@ -132,7 +133,7 @@ Matrix FittedModel::predictor_covariance(const Matrix& covariance, const std::ve
                                          const std::vector<NewTerm>& terms, BorderMovement movement) {
   const Matrix parameters = point_covariance(covariance);
   Matrix derivatives = mode_derivatives(parameters);
-  const int border = objective_.layout().border();
+  const int border = objective_->layout().border();
   if (movement == BorderMovement::none && border > 0) {
     // The modes' movement given b: (v, b) moves back along H^-1 E until b is where it was.
     const Matrix columns = border_columns();
@@ -140,8 +141,8 @@ Matrix FittedModel::predictor_covariance(const Matrix& covariance, const std::ve
     derivatives -= back.transpose() * columns;
     derivatives.rightCols(border).setZero();
   }
-  objective_.system().invert(border);
-  RowCovariance rows(*model_, map_, objective_, derivatives, parameters, matrices, terms);
+  objective_->system().invert(border);
+  RowCovariance rows(*model_, map_, *objective_, derivatives, parameters, matrices, terms);
   Matrix out(matrices[0].rows(), packed_size(model_->likelihood().predictor_count()));
   constexpr Index kPollRows = 1024;
   for (Index i = 0; i < out.rows(); ++i) {

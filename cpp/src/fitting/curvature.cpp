@@ -5,6 +5,7 @@
 #include "certificate.hpp"
 #include "free_space.hpp"
 #include "ranef/fitted_model.hpp"
+#include "ranef/objective/gaussian_point.hpp"
 #include "report.hpp"
 #include "start.hpp"
 
@@ -39,6 +40,13 @@ CurvatureReport report_curvature(const ParameterMap& map, const Vector& point, c
   return out;
 }
 
+std::unique_ptr<Objective> FittedModel::cheaper_objective() {
+  if (!model_->profiled()) return nullptr;
+  auto out = std::make_unique<GaussianPoint>(*model_, layouts_->profiled(*model_), poll_);
+  if (!out->has_digits(fit_->point)) return nullptr;
+  return out;
+}
+
 CurvatureReport FittedModel::curvature(const std::vector<bool>& fixed) {
   const Model& model = *model_;
   const ParameterMap& map = map_;
@@ -61,8 +69,9 @@ CurvatureReport FittedModel::curvature(const std::vector<bool>& fixed) {
   }
   space = space.without(held);
   for (const Index h : held) space.base[h] = fit.point[h];
-  evaluated_ = false;  // the objective moves away from the fit
-  RestrictedObjective restricted(objective_, space);
+  const std::unique_ptr<Objective> from_products = cheaper_objective();
+  evaluated_ = evaluated_ && from_products;  // else the objective moves away from the fit
+  RestrictedObjective restricted(from_products ? *from_products : objective(), space);
   const Vector units = natural_units(model, map, ordinary_scale(fit_fixed_effects(model), 0));
   const Certificate certificate = certify(restricted, space.coordinates(fit.point),
                                           space.directions.transpose().cwiseAbs() * units, Differences::central);

@@ -80,6 +80,16 @@ BlockGraph CrossProductLayout::graph(const std::vector<RandomTerm>& terms, const
 
 CrossProductLayout::CrossProductLayout(const std::vector<RandomTerm>& terms, Index rows, int border)
     : pairs_(find_pairs(terms, rows)), pattern_(graph(terms, pairs_, border)) {
+  place_blocks(terms);
+}
+
+CrossProductLayout::CrossProductLayout(const std::vector<RandomTerm>& terms, const CrossProductLayout& other,
+                                       int border)
+    : pairs_(other.pairs_), pattern_(graph(terms, pairs_, border), other.pattern_.plan()) {
+  place_blocks(terms);
+}
+
+void CrossProductLayout::place_blocks(const std::vector<RandomTerm>& terms) {
   const std::vector<int> first = first_nodes(terms);
   /// Block of two nodes with the rows of `row_node`, whichever of the two is eliminated first.
   auto place = [this](int row_node, int col_node) {
@@ -87,9 +97,11 @@ CrossProductLayout::CrossProductLayout(const std::vector<RandomTerm>& terms, Ind
     const BlockPlace stored = pattern_.below(col_node, row_node);
     return BlockPlace{stored.offset, stored.col_stride, stored.row_stride};
   };
-  for (TermPair& pair : pairs_)
+  for (TermPair& pair : pairs_) {
+    pair.place.clear();
     for (std::size_t k = 0; k < pair.first_node.size(); ++k)
       pair.place.push_back(place(first[pair.first] + pair.first_node[k], first[pair.second] + pair.second_node[k]));
+  }
 
   coordinate_.resize(terms.size());
   diagonal_.resize(terms.size());
@@ -100,7 +112,7 @@ CrossProductLayout::CrossProductLayout(const std::vector<RandomTerm>& terms, Ind
       const int node = first[t] + g;
       coordinate_[t].push_back(pattern_.start(node));
       diagonal_[t].push_back(pattern_.diagonal(node));
-      if (border > 0) border_rows_[t].push_back(pattern_.border_rows(node));
+      if (border() > 0) border_rows_[t].push_back(pattern_.border_rows(node));
       if (terms[t].series > 1 && g % terms[t].series > 0) series_link_[t].push_back(place(node, node - 1));
     }
 }

@@ -5,7 +5,8 @@
 namespace ranef {
 
 GaussianLikelihood::GaussianLikelihood(const Model& model, std::shared_ptr<const CrossProductLayout> layout)
-    : rows_(model.weight_total()), profiled_(model, std::move(layout)) {
+    : rows_(model.weight_total() - (model.reml() ? static_cast<double>(model.predictors()[0].columns()) : 0.0)),
+      profiled_(model, std::move(layout)) {
   scales_with_sigma_.resize(profiled_.size());
   Index at = 0;
   for (const RandomTerm& term : model.terms()) {

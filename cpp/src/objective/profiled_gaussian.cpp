@@ -27,22 +27,32 @@ ProfiledGaussian::ProfiledGaussian(const Model& model, std::shared_ptr<const Cro
       system_(model.terms(), *layout_, model.kernels()) {}
 
 double ProfiledGaussian::value(const Vector& theta) {
-  system_.set_theta(theta);
-  if (!system_.valid_theta()) {
-    failure_ = "a correlation at the end of its range";
-    return kNoValue;
-  }
-  if (!factor()) {
-    failure_ = "the penalised least-squares problem is singular (no residual variation is left)";
-    return kNoValue;
-  }
-  if (held_.size() > 0) apply_hold();
+  if (!factor_at(theta)) return kNoValue;
+  read_residual();
+  apply_hold();
   const double log_determinant =
       system_.cholesky().log_determinant(model_->reml() ? columns_ : 0) - system_.log_determinant_precision();
   const double value =
       0.5 * (log_determinant + effective_rows_ * (1.0 + kLog2Pi + std::log(residual_squares_ / effective_rows_))) +
       constant_;
   return std::isfinite(value) ? value : kNoValue;
+}
+
+bool ProfiledGaussian::factor_at(const Vector& theta) {
+  if (factored_.size() > 0 && factored_ == theta) return true;
+  factored_.resize(0);
+  inverted_ = false;
+  system_.set_theta(theta);
+  if (!system_.valid_theta()) {
+    failure_ = "a correlation at the end of its range";
+    return false;
+  }
+  if (!factor()) {
+    failure_ = "the penalised least-squares problem is singular (no residual variation is left)";
+    return false;
+  }
+  factored_ = theta;
+  return true;
 }
 
 bool ProfiledGaussian::factor() {
@@ -74,6 +84,8 @@ void ProfiledGaussian::hold(const Vector& combination, double value) {
   held_value_ = value;
 }
 
+void ProfiledGaussian::hold(const Vector& coefficients) { held_coefficients_ = coefficients; }
+
 Matrix ProfiledGaussian::coefficient_factor() const {
   const int first = layout_->pattern().size() - layout_->pattern().head_size();
   Matrix factor = Matrix::Zero(columns_, columns_);
@@ -82,14 +94,32 @@ Matrix ProfiledGaussian::coefficient_factor() const {
   return factor;
 }
 
+Matrix ProfiledGaussian::coefficient_products() const {
+  const Matrix factor = coefficient_factor();
+  return factor * factor.transpose();
+}
+
 void ProfiledGaussian::apply_hold() {
+  if (held_.size() == 0 && held_coefficients_.size() == 0) return;
+  held_shift_ = held_.size() > 0 ? shift_to_combination() : shift_to_coefficients();
+  residual_squares_ += held_shift_.squaredNorm();
+}
+
+Vector ProfiledGaussian::shift_to_combination() const {
   const int first = layout_->pattern().size() - layout_->pattern().head_size();
   const int last = layout_->pattern().tail_order() - 1;
   const Vector direction = coefficient_factor().triangularView<Eigen::Lower>().solve(held_);
   double gap = held_value_ - held_.dot(least_squares_);
   for (int j = 0; j < columns_; ++j) gap -= direction[j] * system_.cholesky().tail(last, first + j);
-  residual_squares_ += gap * gap / direction.squaredNorm();
-  held_shift_ = direction * (gap / direction.squaredNorm());
+  return direction * (gap / direction.squaredNorm());
+}
+
+Vector ProfiledGaussian::shift_to_coefficients() const {
+  const int first = layout_->pattern().size() - layout_->pattern().head_size();
+  const int last = layout_->pattern().tail_order() - 1;
+  Vector shift = coefficient_factor().transpose() * (held_coefficients_ - least_squares_);
+  for (int j = 0; j < columns_; ++j) shift[j] -= system_.cholesky().tail(last, first + j);
+  return shift;
 }
 
 void ProfiledGaussian::solve() {
@@ -103,7 +133,7 @@ void ProfiledGaussian::solve() {
   }
   const int last = pattern.tail_order() - 1;
   for (int col = 0; col < last; ++col) solution_[pattern.head_size() + col] = system_.cholesky().tail(last, col);
-  if (held_.size() > 0) solution_.tail(columns_) += held_shift_;
+  if (held_shift_.size() > 0) solution_.tail(columns_) += held_shift_;
   system_.cholesky().solve_upper(solution_.data(), columns_);
 }
 
@@ -151,11 +181,16 @@ TermVectors ProfiledGaussian::residual_products() const {
 
 Vector ProfiledGaussian::gradient() { return gradient_at(effective_rows_ / residual_squares_); }
 
+void ProfiledGaussian::invert() {
+  if (!inverted_) system_.invert(model_->reml() ? columns_ : 0);
+  inverted_ = true;
+}
+
 Vector ProfiledGaussian::gradient_at(double inverse_variance) {
   solve();
   const int border = model_->reml() ? columns_ : 0;
   if (by_rows_ && system_.scales_are_regular()) {
-    system_.invert(border);
+    invert();
     return system_.theta_gradient_at_solution(solution_.data(), inverse_variance);
   }
   const TermVectors residual =
@@ -170,7 +205,7 @@ Vector ProfiledGaussian::gradient_at(double inverse_variance) {
         for (Index j = 0; j < w; ++j) sum(i, j) += residual[t][static_cast<Index>(g) * w + i] * solution_[start[g] + j];
     direct.push_back(-inverse_variance * sum);
   }
-  system_.invert(border);
+  invert();
   return system_.theta_gradient(products_, std::move(direct), solution_.data(), nullptr, inverse_variance, border);
 }
 

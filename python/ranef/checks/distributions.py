@@ -153,8 +153,7 @@ def _negative_binomial(size: Floats, p: Floats, q: Floats, y: Floats) -> Tails:
 
 def _binomial(rows: Predictive, y: Floats) -> Tails:
     """P(Y > y) = I_p(y + 1, n - y) for y < n."""
-    assert rows.trials is not None
-    n, p = rows.trials, rows.mean
+    n, p = np.ones_like(y) if rows.trials is None else rows.trials, rows.mean
     inside = np.clip(y, 0.0, n - 1.0)
     above, below = log_beta_tails(inside + 1.0, n - inside, p, 1.0 - p)
     below, above = _from_zero(below, above, y)

@@ -9,7 +9,7 @@ from ranef.checks.laplace_error import LaplaceError, laplace_error
 from ranef.checks.normality import effect_normality
 from ranef.checks.row import CheckRow, Verdict, verdict_of
 from ranef.diagnose import all_findings
-from ranef.errors import NotAvailableError
+from ranef.errors import ConvergenceError, NotAvailableError
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -61,7 +61,7 @@ def singularity_row(fit: Fit) -> CheckRow | None:
 
 def collinearity_row(fit: Fit) -> CheckRow | None:
     """The term whose coefficients' variance is inflated most."""
-    table = variance_inflation(fit)
+    table = variance_inflation(fit).dropna(subset=["vif"])
     if table.empty:
         return None
     worst = table.loc[table["vif"].idxmax()]
@@ -110,7 +110,7 @@ def laplace_row(fit: Fit, seed: int) -> CheckRow | None:
         return None
     try:
         error = laplace_error(fit, None, seed)
-    except NotAvailableError as reason:
+    except (ConvergenceError, NotAvailableError) as reason:
         return CheckRow("Laplace error", "not computed", "", None, "unknown", str(reason))
     if error.exact:
         return CheckRow("Laplace error", "log-likelihood error", 0.0, None, "ok", "the likelihood is exact")

@@ -12,6 +12,7 @@ from scipy.special import gammaln
 
 from ranef.assemble import has_component, likelihood_weights
 from ranef.checks.spherical import SphericalSystem
+from ranef.invertible import invertible
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -138,7 +139,8 @@ class _Proposal:
             sets = np.flatnonzero(sizes == size)
             places = order[starts[sets][:, None] + np.arange(size)]
             blocks = _blocks(system.precision, places)
-            roots = np.linalg.cholesky(blocks)
+            with invertible("the curvature at the random effects' mode, from which the Laplace error is drawn,"):
+                roots = np.linalg.cholesky(blocks)
             self._groups.append((sets, places, np.linalg.inv(roots).transpose(0, 2, 1)))
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:

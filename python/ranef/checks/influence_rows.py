@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ranef.checks.row import CheckRow, Verdict
-from ranef.errors import DesignWarning
+from ranef.errors import ConvergenceError, DesignWarning
 from ranef.inference.linearised import held_names
 
 if TYPE_CHECKING:
@@ -25,7 +25,14 @@ def influence_rows(fit: Fit) -> list[CheckRow]:
     if not fit.design.predictors[fit.predictor_place("cond")].fixed.names or held_names(fit):
         return []
     terms = [t for t in fit.design.terms if t.component == "cond" and 2 < len(t.labels) <= _MOST_GROUPS]
-    return [_row(group, _distances(fit, group)) for group in dict.fromkeys(t.group for t in terms)]
+    return [_group_row(fit, group) for group in dict.fromkeys(t.group for t in terms)]
+
+
+def _group_row(fit: Fit, group: str) -> CheckRow:
+    try:
+        return _row(group, _distances(fit, group))
+    except ConvergenceError as reason:
+        return CheckRow("influential groups", f"not computed: {group}", "", None, "unknown", str(reason))
 
 
 def _distances(fit: Fit, group: str) -> pd.Series:

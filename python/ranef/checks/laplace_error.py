@@ -125,6 +125,9 @@ def laplace_error(fit: Fit, draws: int | None, seed: int) -> LaplaceError:
     sample = importance_sample(fit, system, draws, seed)
     note = _note(fit)
     shifts = _no_shifts() if note else _shifts(fit, sample)
+    if not note and not np.isfinite(shifts.to_numpy()).all():
+        shifts = _no_shifts()
+        note = "No shifts of the parameters: the likelihood of some row has no finite derivatives at the draws."
     if sample.smallest_share < _SMALLEST_SHARE:
         note = (
             f"{note} The draws represent a set of {system.largest} random effects poorly "
@@ -191,7 +194,8 @@ def _gradient(fit: Fit, derivatives: dict[int, Floats], score: Floats, moments: 
         block = fit.covariance_blocks[parameter.owner]
         levels = fit.estimate.modes[parameter.owner].shape[0]
         excess = moments[parameter.owner] - levels * block.covariance
-        inner = np.linalg.solve(block.covariance, np.linalg.solve(block.covariance, excess).T)
+        inverse = np.linalg.pinv(block.covariance, hermitian=True)
+        inner = inverse @ excess @ inverse
         made[place] = 0.5 * float(np.sum(inner * derivatives[place]))
     return made
 

@@ -97,7 +97,7 @@ def quantile_regression(values: Floats, basis: Floats, tau: float) -> Floats:
         weights = 1.0 / (_SMOOTHING + np.abs(residual))
         weighted = basis * weights[:, None]
         target = weighted.T @ values + (2.0 * tau - 1.0) * basis.sum(axis=0)
-        moved = np.linalg.solve(weighted.T @ basis, target)
+        moved = np.linalg.lstsq(weighted.T @ basis, target, rcond=None)[0]
         change = float(np.abs(basis @ (moved - coefficients)).max())
         coefficients = moved
         if change < _TOLERANCE:
@@ -122,7 +122,7 @@ def benjamini_hochberg(p_values: Floats) -> Floats:
 
 def _score_statistic(values: Floats, basis: Floats, tau: float) -> float:
     score = basis.T @ (tau - (values < tau))
-    return float(score @ np.linalg.solve(basis.T @ basis, score)) / (tau * (1.0 - tau))
+    return float(score @ np.linalg.lstsq(basis.T @ basis, score, rcond=None)[0]) / (tau * (1.0 - tau))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,8 +143,10 @@ class _Spline:
             If the predictor does not vary.
         """
         start, width = float(predictor.min()), float(np.ptp(predictor))
-        if not width > 0:
+        if width == 0.0:
             raise DataError("the predictor has one value only; its residuals cannot depend on it")
+        if not np.isfinite(width):
+            raise DataError("the predictor has values that are not finite: no curve can be drawn along it")
         scaled = (predictor - start) / width
         columns = int(np.clip(rows // _ROWS_PER_COLUMN, 2, _MOST_COLUMNS))
         knots = np.unique(np.quantile(scaled, np.linspace(0.0, 1.0, columns)))

@@ -11,7 +11,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from ranef.design.design import NewTerm
-from ranef.errors import NotAvailableError
+from ranef.errors import ConvergenceError, NotAvailableError
 from ranef.joint import covariance_roots, term_designs
 from ranef.linear import fixed_part
 from ranef.rowderivatives import row_derivatives
@@ -25,6 +25,7 @@ Sparse: TypeAlias = Any
 
 # Dense factors of one set of random effects: 3,000 are 72 MB.
 _LARGEST_SET = 3000
+_NO_CURVATURE = "the random effects' mode has no curvature to draw from"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,11 +62,15 @@ def spherical_system(fit: Fit) -> SphericalSystem:
     ------
     NotAvailableError
         If more than 3,000 random effects are tied together.
+    ConvergenceError
+        If the likelihood's second derivatives are not finite at the mode.
     """
     terms = [NewTerm(t.levels, t.basis, t.column) for t in fit.design.terms]
     root = covariance_roots(fit)
     designs = [sparse.csr_array(z @ root) for z in term_designs(fit, terms, fit.design.n_rows)]
     _, second = row_derivatives(fit)
+    if not np.isfinite(second).all():
+        raise ConvergenceError(f"{_NO_CURVATURE}: the likelihood of some row has no finite second derivatives there")
     count = len(designs)
     weighted = sum(
         (designs[a].T @ (sparse.diags_array(second[:, a, b]) @ designs[b]) for a in range(count) for b in range(count)),

@@ -22,6 +22,7 @@ from scipy.sparse.csgraph import connected_components
 
 from ranef.assemble import predictor_offset
 from ranef.design.design import RandomDesign
+from ranef.invertible import invertible
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -115,7 +116,8 @@ def gaussian_system(fit: Fit) -> GaussianSystem:
             batches.append(batch)
     p = x.shape[1]
     information = 0.5 * (cross[:p, :p] + cross[:p, :p].T)
-    vcov = np.linalg.inv(information) if p else information
+    with invertible("the information about the coefficients"):
+        vcov = np.linalg.inv(information) if p else information
     return GaussianSystem(
         tuple(batches),
         information,
@@ -220,7 +222,8 @@ def _solve(layout: _Layout, a: Sparse, b: Floats, covariances: Sequence[Floats])
     # A G = (G A)', G A block row by block row.
     system = _times_g(empty, zrz, covariances).transpose(0, 2, 1).copy()
     system[:, np.arange(size), np.arange(size)] += 1.0
-    solved = np.linalg.solve(system, np.concatenate([zrz, zrw], axis=2))
+    with invertible("the covariance of the response at the estimates"):
+        solved = np.linalg.solve(system, np.concatenate([zrz, zrw], axis=2))
     zvz, zvw = solved[:, :, :size], np.ascontiguousarray(solved[:, :, size:])
     zvz = 0.5 * (zvz + zvz.transpose(0, 2, 1))
     explained = np.einsum("bsi,bsj->ij", zrw, _times_g(empty, zvw, covariances), optimize=True)

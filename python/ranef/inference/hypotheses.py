@@ -31,6 +31,7 @@ from ranef.design.frame import Table, open_table
 from ranef.formula.algebra import Term, Terms
 from ranef.formula.expression import Expression
 from ranef.formula.fixed import columns_by_term
+from ranef.invertible import invertible
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -156,7 +157,8 @@ def type_two_by_covariance(terms: Sequence[ModelTerm], vcov: Floats) -> list[Hyp
         above = [c for t in terms if term.is_in(t) for c in t.columns]
         rows = np.eye(vcov.shape[0])[mine]
         if above:
-            rows[:, above] = -np.linalg.solve(vcov[np.ix_(above, above)], vcov[np.ix_(above, mine)]).T
+            with invertible("the covariance of the coefficients"):
+                rows[:, above] = -np.linalg.solve(vcov[np.ix_(above, above)], vcov[np.ix_(above, mine)]).T
         made.append(Hypothesis(term.name, rows))
     return made
 
@@ -177,7 +179,8 @@ def sequential_rows(cross_products: Floats) -> Floats:
            [0. , 1. ]])
     """
     scale = 1.0 / np.sqrt(np.diag(cross_products))
-    root = np.linalg.cholesky(cross_products * np.outer(scale, scale)).T / scale
+    with invertible("the matrix of the coefficients' cross products"):
+        root = np.linalg.cholesky(cross_products * np.outer(scale, scale)).T / scale
     return np.asarray(root / np.diag(root)[:, None])
 
 

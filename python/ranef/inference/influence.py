@@ -26,11 +26,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ranef.callers import caller_level
-from ranef.errors import DataError, DesignWarning
+from ranef.errors import ConvergenceError, DataError, DesignWarning
 from ranef.inference.clusters import Clusters, clusters_of
 from ranef.inference.leverage import row_covariances
 from ranef.inference.linearised import Linearised, linearised
 from ranef.inference.subset import subset_model
+from ranef.invertible import invertible
 from ranef.tables import held_coefficients
 from ranef.textgrid import significant, text_grid
 
@@ -77,9 +78,15 @@ class Influence:
 
     @property
     def cooks_distance(self) -> pd.Series:
-        """Distance of all coefficients together, per coefficient, in the metric of their covariance."""
+        """Distance of all coefficients together, per coefficient, in the metric of their covariance.
+
+        Raises
+        ------
+        ConvergenceError
+            If the fit gives the coefficients no covariance, or a singular one.
+        """
         change = self.dfbeta.to_numpy()
-        inside = np.linalg.solve(self._vcov.to_numpy(), change.T).T
+        inside = _whitened(self._vcov, change)
         distance = np.einsum("ij,ij->i", change, inside) / change.shape[1]
         return pd.Series(distance, index=self.fixef.index, name="cooks_distance")
 
@@ -101,6 +108,19 @@ class Influence:
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(str(self))}</pre>"
+
+
+def _whitened(vcov: pd.DataFrame, change: Floats) -> Floats:
+    """V^-1 of every row of `change`."""
+    sd = np.sqrt(np.diag(vcov))
+    bad = np.flatnonzero(~np.isfinite(sd) | ~(sd > 0.0))
+    if bad.size:
+        raise ConvergenceError(
+            f"the coefficient {vcov.index[bad[0]]!r} has no standard error, in which Cook's distance is measured; "
+            "dfbeta has the changes, and fit.diagnose() says what to do"
+        )
+    with invertible("the covariance of the coefficients, the metric of Cook's distance,"):
+        return np.asarray(np.linalg.solve(vcov.to_numpy() / np.outer(sd, sd), (change / sd).T).T / sd)
 
 
 def influence(fit: Fit, by: Any, refit: bool) -> Influence:
@@ -170,7 +190,7 @@ def _one_step_rows(fit: Fit) -> Floats:
     system = linearised(fit)
     within = row_covariances(fit, system)
     left = np.eye(within.shape[1]) - system.weights @ within
-    lost = np.linalg.cond(left) > _LOST
+    lost = ~(np.linalg.cond(left) <= _LOST)
     left[lost] = np.eye(within.shape[1])
     pushed = np.linalg.solve(left, system.gradient[:, :, None])[:, :, 0]
     columns = system.inverse_columns(system.places("cond"))
@@ -192,7 +212,7 @@ def _step(system: Linearised, rows: Codes, own: Codes) -> Floats | None:
     score = sum((blocks[a].T @ gradient[:, a] for a in range(count)), start=np.zeros(touched.size))
     inverse = system.inverse_block(touched)
     left = np.eye(touched.size) - removed @ inverse
-    if np.linalg.cond(left) > _LOST:
+    if not np.linalg.cond(left) <= _LOST:
         return None
     change = inverse @ np.linalg.solve(left, score)
     return np.asarray(change[np.searchsorted(touched, own)])

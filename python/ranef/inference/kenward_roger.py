@@ -22,6 +22,7 @@ from ranef.inference.gaussian_system import gaussian_system
 from ranef.inference.satterthwaite import inverse_information, variance_df
 from ranef.inference.small_sample import FTest, SmallSample, f_p_value
 from ranef.inference.variance_information import directions, variance_information
+from ranef.invertible import invertible
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -62,7 +63,8 @@ class KenwardRoger(SmallSample):
 
     def _moments(self, rows: Floats) -> tuple[float, float]:
         """A1 and A2: sums of W_ij tr(H_i) tr(H_j) and of W_ij tr(H_i H_j), H_i = (L C L')^-1 L C P_i C L'."""
-        inverse = np.linalg.inv(rows @ self.given @ rows.T)
+        with invertible("the covariance of what is tested"):
+            inverse = np.linalg.inv(rows @ self.given @ rows.T)
         h = inverse @ (rows @ self.slopes @ rows.T)
         traces = np.einsum("iaa->i", h)
         return (

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, sparse
+from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from ranef.design.design import NewTerm
-from ranef.errors import DataError
+from ranef.errors import ConvergenceError, DataError
 from ranef.joint import covariance_roots, term_designs
 from ranef.rowderivatives import row_derivatives
 from ranef.tables import has_own_model, held_coefficients
@@ -52,6 +52,7 @@ class Linearised:
     gradient, weights : l' (n, K) and W (n, K, K)
     effects : r, the number of random effects
     coefficients : {component: places of its coefficients among the p}
+    names : of the p coefficients
     """
 
     rows: tuple[Sparse, ...]
@@ -59,6 +60,7 @@ class Linearised:
     weights: Floats
     effects: int
     coefficients: dict[str, slice]
+    names: tuple[str, ...]
 
     @property
     def size(self) -> int:
@@ -78,15 +80,39 @@ class Linearised:
         return sparse.csc_array(sum(parts, start=prior))
 
     @cached_property
+    def _unit(self) -> Floats:
+        """Units in which the diagonal of H is one: coefficients have units, effects have none."""
+        diagonal = self.hessian.diagonal()
+        flat = np.flatnonzero(~(diagonal > 0.0) | ~np.isfinite(diagonal))
+        if flat.size:
+            raise self._no_inverse(flat)
+        return np.asarray(1.0 / np.sqrt(diagonal))
+
+    @cached_property
     def _factor(self) -> Any:
-        return splu(self.hessian)
+        scale = sparse.diags_array(self._unit)
+        try:
+            return splu(sparse.csc_array(scale @ self.hessian @ scale))
+        except RuntimeError as error:  # a pivot is exactly zero
+            raise self._no_inverse() from error
 
     @cached_property
     def _whole_inverse(self) -> Floats:
-        hessian = self.hessian.toarray()
-        # Coefficients have units, effects have none: the inverse is taken where every diagonal entry is one.
-        unit = 1.0 / np.sqrt(np.diag(hessian))
-        return np.asarray(linalg.inv(hessian * np.outer(unit, unit)) * np.outer(unit, unit))
+        scale = np.outer(self._unit, self._unit)
+        values, vectors = np.linalg.eigh(self.hessian.toarray() * scale)
+        rounding = values.size * np.finfo(np.float64).eps * np.abs(values).max(initial=0.0)
+        if (flat := np.abs(values) <= rounding).any():
+            raise self._no_inverse(np.flatnonzero(np.abs(vectors[:, flat]).max(axis=1) > 0.3))
+        return np.asarray((vectors / values) @ vectors.T * scale)
+
+    def _no_inverse(self, flat: Ints | None = None) -> ConvergenceError:
+        """The error that H is singular, along `flat` of (u, beta) where that is known."""
+        own = () if flat is None else tuple(self.names[k - self.effects] for k in flat if k >= self.effects)
+        where = f"the coefficient {own[0]!r}" if own else "some random effect or coefficient"
+        return ConvergenceError(
+            f"the likelihood does not curve in {where} at the estimates, so that influence, hat values and robust "
+            "covariances do not exist; fit.diagnose() says what to do"
+        )
 
     def inverse_block(self, places: Ints) -> Floats:
         """Rows and columns `places` of H^-1, symmetric."""
@@ -99,7 +125,8 @@ class Linearised:
         """Columns `places` of H^-1."""
         unit = np.zeros((self.size, places.size))
         unit[places, np.arange(places.size)] = 1.0
-        return np.asarray(self._factor.solve(unit))
+        scale = self._unit[:, None]
+        return np.asarray(scale * self._factor.solve(scale * unit))
 
     @cached_property
     def coefficient_covariance(self) -> Floats:
@@ -128,6 +155,8 @@ def linearised(fit: Fit) -> Linearised:
     ------
     DataError
         If a coefficient is held at a value: the quadratic would let it move.
+    ConvergenceError
+        If the derivatives of a row's likelihood are not finite at the estimates.
     """
     design = fit.design
     held = held_names(fit)
@@ -148,8 +177,22 @@ def linearised(fit: Fit) -> Linearised:
         if free[place]:
             fixed[:, starts[place] : starts[place + 1]] = predictor.fixed.matrix
         rows.append(sparse.csr_array(sparse.hstack([spherical[place], sparse.csr_array(fixed)])))
-    gradient, weights = row_derivatives(fit)
+    gradient, weights = _finite_derivatives(fit)
     coefficients = {
         p.component: slice(int(starts[k]), int(starts[k + 1])) for k, p in enumerate(design.predictors) if free[k]
     }
-    return Linearised(tuple(rows), gradient, weights, int(root.shape[0]), coefficients)
+    names = tuple(n for p, own in zip(design.predictors, free, strict=True) if own for n in p.fixed.names)
+    return Linearised(tuple(rows), gradient, weights, int(root.shape[0]), coefficients, names)
+
+
+def _finite_derivatives(fit: Fit) -> tuple[Floats, Floats]:
+    gradient, weights = row_derivatives(fit)
+    sizes = np.abs(gradient).sum(axis=1) + np.abs(weights).sum(axis=(1, 2))
+    bad = np.flatnonzero(~np.isfinite(sizes))
+    if bad.size:
+        row = fit.design.index[np.flatnonzero(fit.design.kept)[bad[0]]]
+        raise ConvergenceError(
+            f"the likelihood of row {row} has no finite derivatives at the estimates, so that influence, hat values "
+            "and robust covariances do not exist; fit.diagnose() says what to do"
+        )
+    return gradient, weights

@@ -28,6 +28,7 @@ from ranef import tables
 from ranef.errors import DataError
 from ranef.inference.clusters import Clusters, independent_clusters
 from ranef.inference.linearised import Linearised, linearised
+from ranef.invertible import invertible
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -39,6 +40,8 @@ TYPES = ("CR0", "CR1", "CR2")
 
 # Eigenvalues of B_g below this share of the largest are zero: A_g has the pseudo-inverse.
 _RANK = 1e-10
+# Working weights below it have no reciprocal that could be added to.
+_SMALLEST_WEIGHT = 1e-100
 
 
 def vcov(fit: Fit, component: str, full: bool, kind: str | None, cluster: Any) -> pd.DataFrame:
@@ -105,11 +108,15 @@ def _given_variances(fit: Fit, system: Linearised) -> Floats:
     """Covariance of the coefficients given all other parameters: V_bb - V_bt V_tt^-1 V_tb."""
     vcov = fit.parameter_vcov
     inside = np.array([p.kind == "beta" and p.component in system.coefficients for p in fit.parameter_info])
-    other = ~inside & np.isfinite(np.diag(vcov))
+    with np.errstate(invalid="ignore"):
+        other = ~inside & (np.diag(vcov) > 0.0) & np.isfinite(np.diag(vcov))
     own, cross = vcov[np.ix_(inside, inside)], vcov[np.ix_(inside, other)]
     if not np.isfinite(own).all():
         raise DataError("the data leave some coefficients' standard errors open; see fit.diagnose()")
-    return np.asarray(own - cross @ linalg.solve(vcov[np.ix_(other, other)], cross.T, assume_a="sym"))
+    sd = np.sqrt(np.diag(vcov)[other])
+    with invertible("the covariance of the variance parameters"):
+        inverse = np.linalg.pinv(vcov[np.ix_(other, other)] / np.outer(sd, sd), hermitian=True)
+    return np.asarray(own - (cross / sd) @ inverse @ (cross / sd).T)
 
 
 def cluster_scores(fit: Fit, system: Linearised, clusters: Clusters, rows: Floats) -> Floats:
@@ -129,16 +136,19 @@ def _adjusted_scores(fit: Fit, system: Linearised, clusters: Clusters, bread: Fl
     if list(system.coefficients) != ["cond"] or any(t.component != "cond" for t in fit.design.terms):
         raise DataError("CR2 is defined for models with coefficients and random effects in the mean alone; use 'CR1'")
     weights = system.weights[:, place, place]
-    if not (weights > 0).all():
+    if not (weights > _SMALLEST_WEIGHT).all():
         row = fit.design.index[np.flatnonzero(fit.design.kept)[int(np.argmin(weights))]]
-        raise DataError(f"row {row} has negative working weight, so CR2 has no working covariance; use 'CR1'")
+        raise DataError(
+            f"row {row} has a working weight of {weights.min():.3g}, so CR2 has no working covariance; use 'CR1'"
+        )
     matrix = fit.design.predictors[place].fixed.matrix
     spherical = system.rows[place][:, : system.effects]
     made = np.empty((clusters.count, matrix.shape[1]))
     for g, own in enumerate(clusters.rows()):
         x, z = matrix[own], spherical[own]
         working = np.asarray((z @ z.T).todense()) + np.diag(1.0 / weights[own])
-        made[g] = x.T @ _adjusted(working, x @ bread @ x.T, rows[own])
+        with invertible(f"the working covariance of {clusters.name} {clusters.labels[g]}, which CR2 takes a root of,"):
+            made[g] = x.T @ _adjusted(working, x @ bread @ x.T, rows[own])
     return made
 
 

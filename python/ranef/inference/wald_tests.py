@@ -18,6 +18,7 @@ from ranef.errors import DataError
 from ranef.inference import hypotheses
 from ranef.inference.hypotheses import Hypothesis
 from ranef.inference.small_sample import METHOD_NAMES, Ddf, SmallSample, asymptotic, checked_ddf, small_sample
+from ranef.invertible import invertible
 from ranef.textgrid import p_value_texts, stars, text_grid
 
 if TYPE_CHECKING:
@@ -139,7 +140,8 @@ def _precision(vcov: Floats) -> Floats:
     """Inverse of the covariance of the coefficients that are not held, one for those that are."""
     free = np.flatnonzero(np.diag(vcov) > 0)
     made = np.eye(vcov.shape[0])
-    made[np.ix_(free, free)] = np.linalg.inv(vcov[np.ix_(free, free)])
+    with invertible("the covariance of the coefficients"):
+        made[np.ix_(free, free)] = np.linalg.inv(vcov[np.ix_(free, free)])
     return made
 
 

@@ -16,6 +16,7 @@ from ranef._core import independent_columns
 from ranef.callers import caller_level
 from ranef.errors import ConvergenceWarning, DataError
 from ranef.inference.small_sample import f_p_value
+from ranef.invertible import invertible
 from ranef.means import build
 from ranef.means.averaging import averaging_weights
 from ranef.means.comparisons import Request, contrast
@@ -65,7 +66,8 @@ def joint_test(means: MarginalMeans, rows: NDArray[np.intp], null: float = 0.0) 
     value = functions @ means.basis.estimate + means.offset[independent] - null
     covariance = functions @ means.basis.covariance @ functions.T
     df_num = len(independent)
-    statistic = float(value @ np.linalg.solve(covariance, value)) / df_num
+    with invertible("the covariance of the means that are tested"):
+        statistic = float(value @ np.linalg.solve(covariance, value)) / df_num
     orthogonal, _ = np.linalg.qr(functions.T)
     df_den = float(np.min(means.basis.degrees(orthogonal.T)))
     return JointTest(df_num, df_den, statistic, f_p_value(statistic, df_num, df_den))

@@ -16,13 +16,6 @@ struct Adjacency {
   int node_count() const { return static_cast<int>(offset.size()) - 1; }
 };
 
-/// order[place] = node; place[node]; parent[place]: the first later node that a column of the factor reaches, -1 for
-/// roots; and how many nodes, from the first, make the sparse head.
-struct EliminationPlan {
-  std::vector<int> order, place, parent;
-  int head_count = 0;
-};
-
 /// The cheapest, for factorisation plus selected inverse, of two orders: approximate minimum degree, which wins where
 /// factors are nested or nearly so, and whole groups by decreasing size, which wins where two factors are crossed (the
 /// largest is eliminated, block by block, and what is left is dense whatever the order).

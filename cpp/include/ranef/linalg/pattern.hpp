@@ -44,6 +44,13 @@ struct BlockPlace {
   int col_stride = 1;
 };
 
+/// order[place] = node; place[node]; parent[place]: the first later node that a column of the factor reaches, -1 for
+/// roots; and how many nodes, from the first, make the sparse head.
+struct EliminationPlan {
+  std::vector<int> order, place, parent;
+  int head_count = 0;
+};
+
 class EliminationPattern {
  public:
   /// A later head node that a head column updates.
@@ -54,9 +61,12 @@ class EliminationPattern {
   };
 
   explicit EliminationPattern(const BlockGraph& graph);
+  /// By a plan for the same nodes and edges, whatever the border.
+  EliminationPattern(const BlockGraph& graph, EliminationPlan plan);
 
+  const EliminationPlan& plan() const { return plan_; }
   int node_count() const { return static_cast<int>(start_.size()); }
-  int head_count() const { return head_count_; }
+  int head_count() const { return plan_.head_count; }
   int border() const { return border_; }
   /// Scalar rows of the nodes (border excluded), and how many of them belong to the head.
   int size() const { return size_; }
@@ -88,17 +98,15 @@ class EliminationPattern {
   const int* relative_rows(const Target& target) const { return relative_.data() + target.relative; }
 
  private:
-  void place_head(const std::vector<std::vector<int>>& structure, const std::vector<int>& order,
-                  const std::vector<int>& widths);
+  void place_head(const std::vector<std::vector<int>>& structure, const std::vector<int>& widths);
   void link_targets(const std::vector<std::vector<int>>& structure);
 
-  int head_count_ = 0;
+  EliminationPlan plan_;
   int border_ = 0;
   int size_ = 0;
   int head_size_ = 0;
   std::int64_t tail_offset_ = 0;
   std::vector<int> start_;       // node -> first coordinate
-  std::vector<int> place_;       // node -> place in the order
   std::vector<int> node_width_;  // node -> width
   std::vector<int> head_width_, head_first_, head_rows_;
   std::vector<std::int64_t> row_offset_, value_offset_, target_offset_;

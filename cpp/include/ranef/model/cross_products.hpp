@@ -26,6 +26,8 @@ struct TermPair {
 class CrossProductLayout {
  public:
   CrossProductLayout(const std::vector<RandomTerm>& terms, Index rows, int border);
+  /// Of the same terms with another border: in the same order of elimination, which is dear to find.
+  CrossProductLayout(const std::vector<RandomTerm>& terms, const CrossProductLayout& other, int border);
 
   const std::vector<TermPair>& pairs() const { return pairs_; }
   const EliminationPattern& pattern() const { return pattern_; }
@@ -38,6 +40,7 @@ class CrossProductLayout {
   const std::vector<BlockPlace>& series_link(int term) const { return series_link_[term]; }
 
  private:
+  void place_blocks(const std::vector<RandomTerm>& terms);
   static std::vector<TermPair> find_pairs(const std::vector<RandomTerm>& terms, Index rows);
   static BlockGraph graph(const std::vector<RandomTerm>& terms, const std::vector<TermPair>& pairs, int border);
 

@@ -6,7 +6,8 @@
 //     -2 log L(theta, sigma) = log|H| - log|Q| - log|W| + n log(2 pi sigma^2) + r2 / sigma^2
 //
 // so that sigma can be held as any other parameter, and a standard deviation is held as itself, not relative to sigma.
-// The fixed effects stay profiled out, one combination of them held where asked for.
+// The fixed effects stay profiled out (by REML: integrated out, n less by their number), unless they are held, one
+// combination of them or all.
 
 #include <memory>
 
@@ -14,7 +15,7 @@
 
 namespace ranef {
 
-/// Point: theta of all terms (absolute), then log sigma. Maximum likelihood only.
+/// Point: theta of all terms (absolute), then log sigma.
 class GaussianLikelihood final : public Objective {
  public:
   GaussianLikelihood(const Model& model, std::shared_ptr<const CrossProductLayout> layout);
@@ -27,6 +28,12 @@ class GaussianLikelihood final : public Objective {
 
   /// Holds combination'beta, of the model's orthogonal columns, at `value`.
   void hold(const Vector& combination, double value) { profiled_.hold(combination, value); }
+  void hold(const Vector& coefficients) { profiled_.hold(coefficients); }
+  /// Derivative in the coefficients held, and the information about them given the rest, at the last point.
+  Vector coefficient_gradient() const { return profiled_.held_gradient() / (sigma_ * sigma_); }
+  Matrix coefficient_information() const { return profiled_.coefficient_products() / (sigma_ * sigma_); }
+  /// By how much the last value may be off for rounding of the residual sum of squares.
+  double rounding() const { return 0.5 * rows_ * profiled_.residual_error(); }
   /// Fixed effects of the model's orthogonal columns, at the last point.
   Vector coefficients() { return profiled_.coefficients(); }
 

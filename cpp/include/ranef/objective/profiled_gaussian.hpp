@@ -44,6 +44,12 @@ class ProfiledGaussian final : public ProfiledObjective {
   /// Holds combination'beta, of the model's orthogonal columns, at `value` from now on (ML): the residual sum of
   /// squares grows by gap^2 / (c'Cc), gap what is missing at the free solution, C the covariance of beta / sigma^2.
   void hold(const Vector& combination, double value);
+  /// Holds all of beta from now on (ML): the residual sum of squares grows by |L'(beta - beta^)|^2, with L L' the
+  /// matrix X'V^-1X sigma^2.
+  void hold(const Vector& coefficients);
+  /// Half the derivative of the residual sum of squares in the coefficients held, L L'(beta - beta^), and L L'.
+  Vector held_gradient() const { return coefficient_factor() * held_shift_; }
+  Matrix coefficient_products() const;
 
   Vector moment_start() const override { return ranef::moment_start(*model_, layout_->pairs(), products_); }
 
@@ -61,14 +67,19 @@ class ProfiledGaussian final : public ProfiledObjective {
  private:
   ProfiledGaussian(const Model& model, std::shared_ptr<const CrossProductLayout> layout, GaussianProducts data);
 
+  /// Of H at theta, if it is not at hand already; false, with the reason in `failure_`, where it has none.
+  bool factor_at(const Vector& theta);
   /// Of the cross products, or of the rows where those have lost the digits; false if neither has a factor.
   bool factor();
+  void invert();
   void read_residual();
   /// The joint solution: v in H's coordinates, then beta (of the least-squares residual).
   void solve();
   TermVectors residual_products() const;
-  /// Moves the residual sum of squares to where the held combination has its value.
+  /// Moves the residual sum of squares to where what is held has its value.
   void apply_hold();
+  Vector shift_to_combination() const;
+  Vector shift_to_coefficients() const;
   /// The Cholesky factor of X'WX given the random effects.
   Matrix coefficient_factor() const;
 
@@ -82,11 +93,14 @@ class ProfiledGaussian final : public ProfiledObjective {
   ScaledSystem system_;
   std::optional<GaussianRows> rows_;  // made when first needed
   bool by_rows_ = false;              // the last factor
+  Vector factored_;                   // theta of the last factor, or empty
+  bool inverted_ = false;             // the selected inverse is that factor's
   double residual_squares_ = 0.0;
   Vector solution_;
   Vector held_;  // combination of coefficients, or empty
   double held_value_ = 0.0;
-  Vector held_shift_;  // of the forward-solved right-hand side
+  Vector held_coefficients_;  // or empty
+  Vector held_shift_;         // of the forward-solved right-hand side
   std::string failure_;
 };
 
