@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranef.assemble import component_index
+from ranef.design.design import NewTerm
+from ranef.design.random import NEW_LEVEL
 from ranef.parameters import difference_step
 from ranef.varcorr import CovarianceBlock, covariance_blocks
 
@@ -91,26 +93,43 @@ def spreads(fit: Fit, rows: Rows, integrated: Sequence[bool]) -> Floats:
 
 
 def _spreads(fit: Fit, rows: Rows, integrated: Sequence[bool], blocks: Sequence[CovarianceBlock]) -> Floats:
+    return np.sqrt(np.maximum(term_variances(fit, rows, integrated, blocks), 0.0))
+
+
+def term_variances(
+    fit: Fit, rows: Rows, chosen: Sequence[bool], blocks: Sequence[CovarianceBlock], only_new: bool = False
+) -> Floats:
+    """(m, K): variance of the chosen terms' effects in every linear predictor, if asked for of new levels alone."""
     variance = np.zeros((rows.count, len(rows.matrices)))
-    for term, design, block, chosen in zip(rows.terms, fit.design.terms, blocks, integrated, strict=True):
-        if term is None or not chosen:
+    for term, design, block, flag in zip(rows.terms, fit.design.terms, blocks, chosen, strict=True):
+        if term is None or not flag:
             continue
         place = component_index(fit.design.predictors, design.component)
-        covariance = block.covariance
-        if term.basis is not None:
-            variance[:, place] += np.einsum("ij,jk,ik->i", term.basis, covariance, term.basis)
-        elif term.column is not None:
-            variance[:, place] += np.diag(covariance)[term.column]
-        else:
-            variance[:, place] += covariance[0, 0]
-    return np.sqrt(np.maximum(variance, 0.0))
+        own = _variance_in_rows(term, block.covariance)
+        variance[:, place] += np.where(term.levels == NEW_LEVEL, own, 0.0) if only_new else own
+    return variance
+
+
+def _variance_in_rows(term: NewTerm, covariance: Floats) -> Floats:
+    if term.basis is not None:
+        return np.asarray(np.einsum("ij,jk,ik->i", term.basis, covariance, term.basis))
+    if term.column is not None:
+        return np.asarray(np.diag(covariance)[term.column])
+    return np.full(term.levels.size, covariance[0, 0])
 
 
 def _spread_jacobian(fit: Fit, rows: Rows, integrated: Sequence[bool]) -> Floats:
-    """(m, K, parameters): derivative of the spread in the variance parameters, by central differences."""
+    return variance_derivative(fit, rows, integrated, lambda blocks: _spreads(fit, rows, integrated, blocks))
+
+
+def variance_derivative(
+    fit: Fit, rows: Rows, chosen_terms: Sequence[bool], of: Callable[[Sequence[CovarianceBlock]], Floats]
+) -> Floats:
+    """(m, K, parameters): derivative of what `of` makes of the chosen terms' covariances in the variance parameters, by
+    central differences."""
     values = np.asarray(fit.parameter_values)
     made = np.zeros((rows.count, len(rows.matrices), values.size))
-    chosen = {i for i, flag in enumerate(integrated) if flag}
+    chosen = {i for i, flag in enumerate(chosen_terms) if flag}
     for place, parameter in enumerate(fit.parameter_info):
         if parameter.kind == "beta" or parameter.owner not in chosen:
             continue
@@ -120,7 +139,7 @@ def _spread_jacobian(fit: Fit, rows: Rows, integrated: Sequence[bool]) -> Floats
             moved = values.copy()
             moved[place] += sign * step
             blocks = covariance_blocks(fit.design.terms, fit.parameter_info, moved)
-            ends.append(_spreads(fit, rows, integrated, blocks))
+            ends.append(of(blocks))
         made[:, :, place] = (ends[1] - ends[0]) / (2.0 * step)
     return made
 

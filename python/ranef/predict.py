@@ -16,9 +16,9 @@ from ranef.families import sigma_exponent
 from ranef.integrate import Averaged, average, spreads
 from ranef.keepterms import Treatment as Treatment
 from ranef.keepterms import treatments
+from ranef.new_levels import half_widths
 from ranef.predictive import prediction_interval
 from ranef.rows import Rows, linear_predictors, predictor_covariance, rows_for
-from ranef.tables import normal_quantile
 
 if TYPE_CHECKING:
     from ranef.result import Fit
@@ -74,7 +74,9 @@ def predict(fit: Fit, newdata: Any, request: Request) -> pd.Series | pd.DataFram
     std_error = averaged_error(fit, rows, integrated, averaged, covariance)
     columns = {"estimate": averaged.value, "std_error": std_error}
     if request.interval == "confidence":
-        columns |= confidence_interval(fit, request, target, eta, averaged, std_error, covariance)
+        variance = np.diagonal(covariance, axis1=1, axis2=2)
+        widths = half_widths(fit, rows, include, variance, request.level)
+        columns |= confidence_interval(fit, request, target, eta, averaged, std_error, covariance, widths)
     elif request.interval == "prediction":
         columns |= prediction_interval(fit, rows, eta, covariance, averaged.spread, request.level)
     return pd.DataFrame({name: rows.on_index(v) for name, v in columns.items()}, index=rows.index)
@@ -146,16 +148,19 @@ def confidence_interval(
     averaged: Averaged,
     std_error: Floats,
     covariance: Floats,
+    widths: Floats,
 ) -> dict[str, Floats]:
-    """Interval for the mean: on the linear predictor where only one matters, else on the mean's natural scale."""
-    half_width = normal_quantile(request.level)
+    """Interval for the mean: on the linear predictor where only one matters, else on the mean's natural scale.
+
+    `widths` (m, K): half-widths in standard errors of the linear predictors.
+    """
     moving = np.flatnonzero(np.abs(averaged.gradient).max(axis=0, initial=0.0) > 0)
     if moving.size == 1 and not averaged.is_average:
         place = int(moving[0])
-        margin = half_width * np.sqrt(np.maximum(covariance[:, place, place], 0.0))
+        margin = widths[:, place] * np.sqrt(np.maximum(covariance[:, place, place], 0.0))
         ends = [target([e + sign * margin if k == place else e for k, e in enumerate(eta)])[0] for sign in (-1, 1)]
         return {"conf_low": np.minimum(*ends), "conf_high": np.maximum(*ends)}
-    low, high = _natural_scale(fit, request.type, averaged.value, half_width * std_error)
+    low, high = _natural_scale(fit, request.type, averaged.value, widths.max(axis=1) * std_error)
     return {"conf_low": low, "conf_high": high}
 
 
