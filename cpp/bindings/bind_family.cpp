@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "options.hpp"
 #include "ranef/family/registry.hpp"
 #include "ranef/link/link.hpp"
 #include "ranef/simulated_ranks.hpp"
@@ -170,8 +171,8 @@ py::dict simulated_ranks(const Likelihood& likelihood, const Floats& y, const st
   check_length("centre", centre, block.size);
   const double* const centres = centre.data();
   const ranef::SimulatedRanks ranks = [&] {
-    const py::gil_scoped_release release;  // the arrays are held by the caller, nothing of Python's is touched
-    return ranef::simulated_ranks(likelihood, block, centres, draws, seed);
+    const py::gil_scoped_release release;  // the arrays are held by the caller; the poll takes the GIL back
+    return ranef::simulated_ranks(likelihood, block, centres, draws, seed, ranef::bindings::signal_poll());
   }();
   py::dict out;
   out["less"] = ranks.less;
@@ -190,7 +191,7 @@ py::array_t<double> simulated_draws(const Likelihood& likelihood, const std::vec
   py::array_t<double> out({py::ssize_t(block.size), py::ssize_t(draws)});
   double* const values = out.mutable_data();
   const py::gil_scoped_release release;  // as above
-  ranef::simulated_draws(likelihood, block, draws, seed, values);
+  ranef::simulated_draws(likelihood, block, draws, seed, values, ranef::bindings::signal_poll());
   return out;
 }
 

@@ -31,12 +31,13 @@ void draw_rows(const Likelihood& likelihood, const RowBlock& block, Index start,
 }  // namespace
 
 SimulatedRanks simulated_ranks(const Likelihood& likelihood, const RowBlock& block, const double* centre, Index draws,
-                               std::uint64_t seed) {
+                               std::uint64_t seed, const std::function<void()>& poll) {
   if (draws < 1) throw std::invalid_argument("draws must be at least 1, got " + std::to_string(draws));
   SimulatedRanks out{Vector(block.size), Vector(block.size), Vector::Zero(draws), Vector::Zero(draws),
                      Vector::Zero(draws)};
   std::vector<double> held(std::size_t(kRows * draws));
   for (Index start = 0; start < block.size; start += kRows) {
+    if (poll) poll();
     draw_rows(likelihood, block, start, draws, seed, held.data());
     const Index end = std::min(start + kRows, block.size);
     for (Index i = start; i < end; ++i) {
@@ -52,9 +53,10 @@ SimulatedRanks simulated_ranks(const Likelihood& likelihood, const RowBlock& blo
   return out;
 }
 
-void simulated_draws(const Likelihood& likelihood, const RowBlock& block, Index draws, std::uint64_t seed,
-                     double* out) {
+void simulated_draws(const Likelihood& likelihood, const RowBlock& block, Index draws, std::uint64_t seed, double* out,
+                     const std::function<void()>& poll) {
   for (Index start = 0; start < block.size; start += kRows) {
+    if (poll) poll();
     draw_rows(likelihood, block, start, draws, seed, out + start * draws);
   }
 }

@@ -10,6 +10,7 @@
 // `simulated_draws` gives the same draws again for whoever wants to see them.
 
 #include <cstdint>
+#include <functional>
 
 #include "ranef/family/likelihood.hpp"
 #include "ranef/types.hpp"
@@ -21,11 +22,13 @@ struct SimulatedRanks {
   Vector sum, sum_of_squares, zeros;  ///< of every draw; sums of the differences from the centre
 };
 
-/// `centre` holds a number a row. Throws std::invalid_argument where `draws` is not positive.
+/// `centre` holds a number a row; `poll` is called often and may throw to stop. Throws std::invalid_argument where
+/// `draws` is not positive.
 SimulatedRanks simulated_ranks(const Likelihood& likelihood, const RowBlock& block, const double* centre, Index draws,
-                               std::uint64_t seed);
+                               std::uint64_t seed, const std::function<void()>& poll = {});
 
 /// The same draws, draw d of row i at out[i * draws + d].
-void simulated_draws(const Likelihood& likelihood, const RowBlock& block, Index draws, std::uint64_t seed, double* out);
+void simulated_draws(const Likelihood& likelihood, const RowBlock& block, Index draws, std::uint64_t seed, double* out,
+                     const std::function<void()>& poll = {});
 
 }  // namespace ranef
