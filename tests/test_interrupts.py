@@ -19,8 +19,8 @@ import ranef
 DELAY, LATEST = 0.5, 2.0
 
 LONG: dict[str, Callable[[ranef.Fit], object]] = {
-    "simulate_residuals": lambda fit: fit.simulate_residuals(n=200_000, seed=1),
-    "check": lambda fit: fit.check(n=200_000),
+    "simulate_residuals": lambda fit: fit.simulate_residuals(n=50_000, seed=1),
+    "check": lambda fit: fit.check(n=50_000),
     "bootstrap": lambda fit: fit.bootstrap(100_000, seed=1, progress=False),
     "predict": lambda fit: [fit.predict(interval="confidence") for _ in range(10_000)],
     "hatvalues": lambda fit: [fit.hatvalues() for _ in range(10_000)],

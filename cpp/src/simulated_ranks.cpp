@@ -41,6 +41,7 @@ SimulatedRanks simulated_ranks(const Likelihood& likelihood, const RowBlock& blo
     draw_rows(likelihood, block, start, draws, seed, held.data());
     const Index end = std::min(start + kRows, block.size);
     for (Index i = start; i < end; ++i) {
+      if (poll) poll();
       const Eigen::Map<const Eigen::ArrayXd> row(held.data() + (i - start) * draws, draws);
       const double y = block.response[i];
       out.less[i] = double((row < y).count());
