@@ -93,6 +93,7 @@ struct Optimum {
   std::vector<Look> looks;
   Certificate certificate;
   Vector free;
+  double value = std::numeric_limits<double>::infinity();
   int evaluations = 0;
 
   bool exists() const { return found.optimizer.termination != Termination::no_start; }
@@ -114,17 +115,21 @@ Optimum optimise(LaplaceObjective& objective, const Model& model, const Paramete
   const Differences differences = out.found.at_zero.empty() ? Differences::forward : Differences::central;
   out.certificate = polish(restricted, out.free, out.found.space.directions.transpose().cwiseAbs() * units, differences,
                            out.found.optimizer.termination != Termination::max_iterations, out.evaluations);
+  out.value = objective.precise_value(out.point());
   return out;
 }
 
-/// Whether the mode at the optimum is another one when it is looked for from zero, as it is by everyone who is given
-/// the estimates alone. The value counts: modes whose values differ by less are one.
+/// Whether the search saw another mode at its end than is found from zero, as by everyone who is given the estimates
+/// alone: what certifies and polishes starts there. The value counts: modes whose values differ by less are one.
 bool depends_on_the_way(LaplaceObjective& objective, const Optimum& optimum) {
-  constexpr double kSameValue = 1e-7;
+  constexpr double kSameValue = 1e-5;
   if (!optimum.exists() || objective.has_one_mode()) return false;
-  const double claimed = objective.precise_value(optimum.point());
+  const double seen = optimum.found.optimizer.value;
+  if (std::abs(optimum.value - seen) <= kSameValue) return false;
   objective.reset_mode();
-  return !(std::abs(objective.precise_value(optimum.point()) - claimed) <= kSameValue);
+  const bool other = !(std::abs(objective.precise_value(optimum.found.point) - seen) <= kSameValue);
+  objective.precise_value(optimum.point());
+  return other;
 }
 
 /// The request with a start: the user's, else `point`.
@@ -133,17 +138,15 @@ FitRequest starting_at(const ParameterMap& map, const Vector& point, FitRequest 
   return request;
 }
 
-/// The value at the optimum. At the brink of a pole a search may end where only its own tolerance gave a value: then as
-/// little further towards `start` as gives one to everybody. Moves `optimum.free` along.
-bool settle(LaplaceObjective& objective, Optimum& optimum, const Vector& start, double& value) {
-  value = objective.precise_value(optimum.point());
+/// Gives the optimum a value. At the brink of a pole a search may end where only its own tolerance gave one: then as
+/// little further towards `start` as gives one to everybody.
+void settle(LaplaceObjective& objective, Optimum& optimum, const Vector& start) {
   const Vector end = optimum.free, back = optimum.found.space.coordinates(start) - end;
-  for (double share = 1e-9; !std::isfinite(value) && share <= 1.0; share *= 10.0) {
+  for (double share = 1e-9; !std::isfinite(optimum.value) && share <= 1.0; share *= 10.0) {
     optimum.free = end + share * back;
     objective.reset_mode();
-    value = objective.precise_value(optimum.point());
+    optimum.value = objective.precise_value(optimum.point());
   }
-  return std::isfinite(value);
 }
 
 }  // namespace
@@ -173,15 +176,14 @@ FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& re
   if (certified && certificate.gain <= kCertifiedGain && out.termination == Termination::stalled)
     out.termination = Termination::converged;
 
-  double value = 0.0;
-  const bool settled = settle(objective, optimum, starting_point(model, map, fixed_start, kStartScales[0]), value);
+  settle(objective, optimum, starting_point(model, map, fixed_start, kStartScales[0]));
   out.point = optimum.point();
-  if (!settled) {
+  if (!std::isfinite(optimum.value)) {
     out.termination = Termination::no_start;
     out.failure = objective.failure();
     return out;
   }
-  out.loglik = -value;
+  out.loglik = -optimum.value;
   out.gradient = found.space.directions.transpose() * objective.gradient();
   out.curvature_positive = certified;
   if (certified) out.expected_gain = certificate.gain;

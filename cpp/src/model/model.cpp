@@ -166,6 +166,8 @@ Model Model::with_leading_effects(std::size_t term, const std::vector<int>& orde
 
 void Model::set_response(Vector response) {
   response_ = std::move(response);
+  const Vector& counts = design_->trials.size() > 0 ? design_->trials : response_;
+  largest_count_ = counts.size() > 0 ? counts.maxCoeff() : 0.0;
   constant_ = 0.0;
   if (likelihood_->prepared_columns() > 1) prepared_.resize(rows(), likelihood_->prepared_columns());
   // The constant is wanted as a sum alone: without further columns nothing is kept.
@@ -196,6 +198,7 @@ RowBlock Model::block(Index begin, Index end) const {
   block.weights = weights().size() > 0 ? weights().data() + begin : nullptr;
   block.prepared = prepared_.size() > 0 ? prepared_.data() + begin : nullptr;
   block.prepared_stride = rows();
+  block.largest_count = largest_count_;
   block.unit = unit();
   return block;
 }

@@ -45,11 +45,17 @@ void LaplaceObjective::sweep_third_order() {
   }
 }
 
-Vector LaplaceObjective::transpose_product(const Matrix& rows) {
+TermVectors LaplaceObjective::sums_by_effect(const Matrix& rows) const {
   TermVectors sums = zero_effects(model_->terms());
   for (std::size_t t = 0; t < model_->terms().size(); ++t)
     accumulate_transpose(model_->terms()[t], rows.col(model_->terms()[t].predictor).data(), 0, model_->rows(),
                          sums[t].data());
+  return sums;
+}
+
+Vector LaplaceObjective::transpose_product(const Matrix& rows) { return transpose_product(rows, sums_by_effect(rows)); }
+
+Vector LaplaceObjective::transpose_product(const Matrix& rows, const TermVectors& sums) const {
   Vector out(mode_.size());
   system_.to_coordinates(sums, out.data());
   if (border_ > 0) out.tail(border_) = border_rows_.transpose() * rows.col(0);
@@ -74,7 +80,11 @@ Vector LaplaceObjective::gradient() {
   sweep_third_order();
 
   determinant_score_ = transpose_product(row_contraction_);
-  Vector adjoint = determinant_score_;
+  const TermVectors scores = sums_by_effect(row_gradient_);
+  Vector residual = transpose_product(row_gradient_, scores);
+  system_.add_precision_product(mode_.data(), residual.data());
+  // The mode that was found is H^-1 residual beside the exact one, where the gradient is wanted.
+  Vector adjoint = determinant_score_ + residual;
   system_.cholesky().solve(adjoint.data(), border_);
   adjoint_norm_ = std::sqrt(std::max(0.0, adjoint.dot(determinant_score_)));
   // r_k = l'_k + t_k - sum_b W_kb (J a)_b
@@ -94,12 +104,10 @@ Vector LaplaceObjective::gradient() {
 
   std::vector<Matrix> direct;
   for (std::size_t t = 0; t < terms.size(); ++t) {
-    Vector with_r = Vector::Zero(effects_[t].size()), with_gradient = with_r;
+    Vector with_r = Vector::Zero(effects_[t].size());
     accumulate_transpose(terms[t], r.col(terms[t].predictor).data(), 0, model_->rows(), with_r.data());
-    accumulate_transpose(terms[t], row_gradient_.col(terms[t].predictor).data(), 0, model_->rows(),
-                         with_gradient.data());
     direct.push_back(outer_sum(with_r, mode_, layout_->coordinate(static_cast<int>(t)), terms[t].width) -
-                     outer_sum(with_gradient, adjoint, layout_->coordinate(static_cast<int>(t)), terms[t].width));
+                     outer_sum(scores[t], adjoint, layout_->coordinate(static_cast<int>(t)), terms[t].width));
   }
   out.tail(system_.theta_size()) =
       system_.theta_gradient(products_, std::move(direct), mode_.data(), adjoint.data(), 1.0, determinant_border_);

@@ -15,7 +15,7 @@
 
 namespace ranef {
 
-struct Betabinomial : FamilyDefaults {
+struct Betabinomial : TrialsDefaults {
   template <class T>
   using Mean = LogProbability<T>;
   static constexpr bool has_dispersion = true;
@@ -44,10 +44,19 @@ struct Betabinomial : FamilyDefaults {
 
   template <class M, class D>
   static auto nll(const Observation& o, const Mean<M>& mean, Dispersion<D>& d) {
-    const double failures = o.trials - o.y;
-    const M binomial = Binomial::nll(o, mean, NoDispersion());
-    return binomial - log_rising_ratio(mean.log_p + d.log_phi, o.y) -
-           log_rising_ratio(mean.log_q + d.log_phi, failures) + d.rising(o.trials);
+    return Binomial::nll(o, mean, NoDispersion()) + excess(o, mean, d);
+  }
+
+  template <class M, class D>
+  static auto large_nll(const Observation& o, const Mean<M>& mean, Dispersion<D>& d) {
+    return Binomial::large_nll(o, mean, NoDispersion()) + excess(o, mean, d);
+  }
+
+  /// What the mixture adds to the binomial.
+  template <class M, class D>
+  static auto excess(const Observation& o, const Mean<M>& mean, Dispersion<D>& d) {
+    return d.rising(o.trials) - log_rising_ratio(mean.log_p + d.log_phi, o.y) -
+           log_rising_ratio(mean.log_q + d.log_phi, o.trials - o.y);
   }
 
   template <class M, class D>

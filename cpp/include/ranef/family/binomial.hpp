@@ -18,13 +18,16 @@ inline double minus_log_choose(double n, double y) {
   return log_gamma(y + 1.0) + log_gamma(n - y + 1.0) - log_gamma(n + 1.0);
 }
 
-/// Binomial of many trials, relative to its saturated value, as in large_count.hpp.
-inline bool is_large_binomial(const Observation& o) { return o.trials > kLargeCount && o.y > 0.0 && o.y < o.trials; }
+/// Successes of many trials, neither none nor all, are relative to their saturated value (large_count.hpp).
+struct TrialsDefaults : FamilyDefaults {
+  static constexpr bool has_large_form = true;
+  static bool is_large(const Observation& o) { return o.trials > kLargeCount && o.y > 0.0 && o.y < o.trials; }
+};
 
 /// x log(x / m), 0 at x = 0
 inline double x_log_ratio(double x, double log_m) { return x > 0.0 ? x * (std::log(x) - log_m) : 0.0; }
 
-struct Binomial : FamilyDefaults {
+struct Binomial : TrialsDefaults {
   template <class T>
   using Mean = LogProbability<T>;
 
@@ -40,18 +43,21 @@ struct Binomial : FamilyDefaults {
   }
 
   static double constant(const Observation& o) {
-    if (!is_large_binomial(o)) return minus_log_choose(o.trials, o.y);
+    if (!is_large(o)) return minus_log_choose(o.trials, o.y);
     return saturated_constant(o.y) + saturated_constant(o.trials - o.y) - saturated_constant(o.trials);
   }
 
   template <class M>
   static auto nll(const Observation& o, const Mean<M>& mean, NoDispersion) {
-    if (is_large_binomial(o)) {  // y (p/p^ - 1) + (n - y) (q/q^ - 1) = 0
-      const double failures = o.trials - o.y;
-      return M(o.y * expm1_minus(M(mean.log_p - std::log(o.y / o.trials))) +
-               failures * expm1_minus(M(mean.log_q - std::log(failures / o.trials))));
-    }
     return M(-o.y * mean.log_p - (o.trials - o.y) * mean.log_q);
+  }
+
+  /// As y (p/p^ - 1) + (n - y) (q/q^ - 1) = 0.
+  template <class M>
+  static auto large_nll(const Observation& o, const Mean<M>& mean, NoDispersion) {
+    const double failures = o.trials - o.y;
+    return M(o.y * expm1_minus(M(mean.log_p - std::log(o.y / o.trials))) +
+             failures * expm1_minus(M(mean.log_q - std::log(failures / o.trials))));
   }
 
   template <class M>

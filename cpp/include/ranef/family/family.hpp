@@ -53,6 +53,7 @@ struct FamilyDefaults {
   static constexpr bool has_dispersion = false;
   static constexpr bool zero_has_probability = true;  ///< P(Y = 0) > 0: false for densities and truncated counts
   static constexpr bool can_truncate = false;
+  static constexpr bool has_large_form = false;  ///< another form for large counts (family/large_count.hpp)
   /// Whether the density is log-concave in the mean's predictor, whatever the dispersion: then a mode is the only one.
   static constexpr bool is_log_concave(Link) { return false; }
   static constexpr bool has_unit = false;  ///< the response can be measured in any unit: it has a scale of its own

@@ -42,8 +42,8 @@ class FamilyLikelihood final : public Likelihood {
 
   double value(const RowBlock& block) const override {
     double total = 0.0;
-    for_each_row<Model, ValuePass>(link_, block, [&](Index i, const Observation& o, const auto& mean, auto& state) {
-      total += weight(block, i) * row_nll<Model, ValuePass>(o, mean, state);
+    for_each_density<Model, ValuePass>(link_, block, [&](Index i, const Observation& o, const auto& mean, auto& state) {
+      total += weight(block, i) * row_nll(o, mean, state);
     });
     return finite_or_infinite(total);
   }
@@ -145,8 +145,8 @@ class FamilyLikelihood final : public Likelihood {
   double second_order_pass(const RowBlock& block, double* gradient, double* hessian, Index stride) const {
     using P = Pass<TotalDegree<A, 2>, (1U << unsigned(A)) - 1U>;
     double total = 0.0;
-    for_each_row<Model, P>(link_, block, [&](Index i, const Observation& o, const auto& mean, auto& state) {
-      const typename P::Result l = row_nll<Model, P>(o, mean, state);
+    for_each_density<Model, P>(link_, block, [&](Index i, const Observation& o, const auto& mean, auto& state) {
+      const typename P::Result l = row_nll(o, mean, state);
       const double w = weight(block, i);
       total += w * l.value();
       for (int a = 0; a < A; ++a) {
@@ -160,8 +160,8 @@ class FamilyLikelihood final : public Likelihood {
   void third_order_mean(const RowBlock& block, const double* variance, double* gradient, double* hessian,
                         double* contraction, Index stride) const {
     using P = Pass<MeanDirection<K>, kAll>;
-    for_each_row<Model, P>(link_, block, [&](Index i, const Observation& o, const auto& mean, auto& state) {
-      const typename P::Result l = row_nll<Model, P>(o, mean, state);
+    for_each_density<Model, P>(link_, block, [&](Index i, const Observation& o, const auto& mean, auto& state) {
+      const typename P::Result l = row_nll(o, mean, state);
       const double w = weight(block, i);
       const double half_h = 0.5 * w * variance[i];
       for (int k = 0; k < K; ++k) {
@@ -175,8 +175,8 @@ class FamilyLikelihood final : public Likelihood {
   void third_order_all(const RowBlock& block, const double* variance, double* gradient, double* hessian,
                        double* contraction, Index stride) const {
     using P = Pass<TotalDegree<K, 3>, kAll>;
-    for_each_row<Model, P>(link_, block, [&](Index i, const Observation& o, const auto& mean, auto& state) {
-      const typename P::Result l = row_nll<Model, P>(o, mean, state);
+    for_each_density<Model, P>(link_, block, [&](Index i, const Observation& o, const auto& mean, auto& state) {
+      const typename P::Result l = row_nll(o, mean, state);
       const double w = weight(block, i);
       for (int k = 0; k < K; ++k) {
         gradient[k * stride + i] = w * l.derivative(k);

@@ -10,8 +10,12 @@
 //     (y + k) [log(1 + w) - w] + y (e^z - 1 - z),       w = (e^z - 1) y / (y + k)         where k > y
 //     (y + k) [log(1 + w) - w] + k (e^-z - 1 + z),      w = (e^-z - 1) k / (y + k)        where k <= y
 //
+// Rows of both kinds would cost the ordinary ones a branch and registers: a family names the large ones (`is_large`)
+// and their `large_nll`, and blocks that may have any are evaluated with the family LargeCounts<F>.
+//
 // (Loader 2000, Fast and accurate computation of binomial probabilities, does the same for a binomial.)
 
+#include "ranef/family/family.hpp"
 #include "ranef/special/log1p_exp.hpp"
 #include "ranef/special/log1p_minus.hpp"
 #include "ranef/special/log_rising_ratio.hpp"
@@ -21,6 +25,22 @@ namespace ranef {
 
 /// Above this the saturated forms are used; below, what the ordinary ones lose is less than 1e-9 of a log-likelihood.
 inline constexpr double kLargeCount = 1e5;
+
+/// The family with its other form where that is called for.
+template <class F>
+struct LargeCounts : F {
+  template <class Mean, class D>
+  static auto nll(const Observation& o, const Mean& mean, D& d) {
+    using Result = decltype(F::nll(o, mean, d));
+    return F::is_large(o) ? Result(F::large_nll(o, mean, d)) : F::nll(o, mean, d);
+  }
+};
+
+/// A count, itself large or not: what the count families share.
+struct CountDefaults : FamilyDefaults {
+  static constexpr bool has_large_form = true;
+  static bool is_large(const Observation& o) { return o.y > kLargeCount; }
+};
 
 /// -log of the saturated Poisson probability of a large count.
 inline double saturated_constant(double y) { return kHalfLog2Pi + 0.5 * std::log(y) + stirling_error(y); }

@@ -13,6 +13,7 @@
 // `prepare`; every other function returns the kernel and its derivatives, multiplied by the row's weight.
 
 #include <array>
+#include <limits>
 #include <memory>
 
 #include "ranef/link/link.hpp"
@@ -29,6 +30,7 @@ struct RowBlock {
   const double* weights = nullptr;   ///< multiplier of each row's log-likelihood; null: all one
   const double* prepared = nullptr;  ///< column c of `prepare` at prepared + c * prepared_stride
   Index prepared_stride = 0;
+  double largest_count = std::numeric_limits<double>::infinity();  ///< bound on the response, or on its trials
   double unit = 1.0;  ///< what the response is in multiples of: a density is that of unit * response
   std::array<const double*, kMaxPredictors> eta{};
 };

@@ -17,7 +17,7 @@
 
 namespace ranef {
 
-struct Nbinom1 : FamilyDefaults {
+struct Nbinom1 : CountDefaults {
   template <class T>
   using Mean = PositiveMean<T>;
   static constexpr bool has_dispersion = true;
@@ -50,10 +50,13 @@ struct Nbinom1 : FamilyDefaults {
   static auto nll(const Observation& o, const Mean<M>& mean, const Dispersion<D>& d) {
     const auto zero = mean.mu * d.rate;
     if (o.y == 0.0) return zero;
-    if (o.y > kLargeCount)
-      return decltype(zero + 0.0)(
-          large_gamma_poisson_nll(o.y, mean.log_mu, at_most(mean.log_mu - d.log_phi, LogRisingRatio::kLargestLog)));
     return zero - o.y * mean.log_mu + o.y * d.log1p_phi - log_rising_ratio(mean.log_mu - d.log_phi, o.y);
+  }
+
+  template <class M, class D>
+  static auto large_nll(const Observation& o, const Mean<M>& mean, const Dispersion<D>& d) {
+    const auto log_shape = at_most(mean.log_mu - d.log_phi, LogRisingRatio::kLargestLog);
+    return large_gamma_poisson_nll(o.y, mean.log_mu, log_shape);
   }
 
   template <class M, class D>

@@ -18,7 +18,7 @@
 
 namespace ranef {
 
-struct Nbinom2 : FamilyDefaults {
+struct Nbinom2 : CountDefaults {
   template <class T>
   using Mean = PositiveMean<T>;
   static constexpr bool has_dispersion = true;
@@ -50,7 +50,6 @@ struct Nbinom2 : FamilyDefaults {
 
   template <class M, class D>
   static auto nll(const Observation& o, const Mean<M>& mean, Dispersion<D>& d) {
-    if (o.y > kLargeCount) return large_gamma_poisson_nll(o.y, mean.log_mu, d.log_phi);
     const double u = value_of(mean.mu) / value_of(d.phi);
     if constexpr (is_jet_v<D>) {
       const auto zero = scaled_log1p(mean.mu, mean.log_mu, d.phi, d.log_phi);
@@ -61,6 +60,11 @@ struct Nbinom2 : FamilyDefaults {
       const M all = (o.y + d.phi) * log1p_exp_given(M(mean.log_mu - d.log_phi), u);
       return o.y == 0.0 ? all : M(all - o.y * mean.log_mu - d.rising(o.y));
     }
+  }
+
+  template <class M, class D>
+  static auto large_nll(const Observation& o, const Mean<M>& mean, const Dispersion<D>& d) {
+    return large_gamma_poisson_nll(o.y, mean.log_mu, d.log_phi);
   }
 
   template <class M, class D>

@@ -11,7 +11,7 @@
 
 namespace ranef {
 
-struct Poisson : FamilyDefaults {
+struct Poisson : CountDefaults {
   template <class T>
   using Mean = PositiveMean<T>;
   static constexpr bool can_truncate = true;
@@ -30,8 +30,12 @@ struct Poisson : FamilyDefaults {
 
   template <class M>
   static auto nll(const Observation& o, const Mean<M>& mean, NoDispersion) {
-    if (o.y > kLargeCount) return large_poisson_nll(o.y, mean.log_mu);
-    return M(mean.mu - o.y * mean.log_mu);
+    return mean.mu - o.y * mean.log_mu;
+  }
+
+  template <class M>
+  static auto large_nll(const Observation& o, const Mean<M>& mean, NoDispersion) {
+    return large_poisson_nll(o.y, mean.log_mu);
   }
 
   template <class M>

@@ -5,7 +5,9 @@
 #include <type_traits>
 
 #include "ranef/family/family.hpp"
+#include "ranef/family/large_count.hpp"
 #include "ranef/family/likelihood.hpp"
+#include "ranef/family/truncated.hpp"
 #include "ranef/family/zero_inflated.hpp"
 #include "ranef/link/link.hpp"
 
@@ -20,6 +22,18 @@ struct RowModel {
   static constexpr int predictors = 1 + (F::has_dispersion ? 1 : 0) + (ZeroInflated ? 1 : 0);
   static constexpr int zero_place = predictors - 1;
 };
+
+/// The same for a block with large counts.
+template <class F>
+struct WithLargeCounts {
+  using type = LargeCounts<F>;
+};
+template <class F>
+struct WithLargeCounts<Truncated<F>> {
+  using type = Truncated<LargeCounts<F>>;
+};
+template <class Model>
+using LargeRowModel = RowModel<typename WithLargeCounts<typename Model::Family>::type, Model::zero_inflated>;
 
 /// Scalar types of a pass that differentiates the predictors of the bit set `Active`; none: plain numbers.
 template <class Truncation, unsigned Active>
@@ -102,6 +116,14 @@ void for_each_row(Link link, const RowBlock& block, Visit visit) {
       visit(start + r, observe<F>(block, start + r), read_mean<MeanScalar>(table, r), state);
     }
   }
+}
+
+/// The same for what takes the density, with the family's form for large counts where the block may have any.
+template <class Model, class P, class Visit>
+void for_each_density(Link link, const RowBlock& block, Visit visit) {
+  if constexpr (Model::Family::has_large_form)
+    if (block.largest_count > kLargeCount) return for_each_row<LargeRowModel<Model>, P>(link, block, visit);
+  for_each_row<Model, P>(link, block, visit);
 }
 
 /// One row's negative log-likelihood kernel as a scalar of the pass.

@@ -114,6 +114,7 @@ class Model {
   std::shared_ptr<const Design> design_;
   DenseKernels kernels_;
   Vector response_;
+  double largest_count_ = 0.0;
   Matrix prepared_;
   double constant_ = 0.0;
   bool reml_ = false;

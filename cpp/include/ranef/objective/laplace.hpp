@@ -106,7 +106,10 @@ class LaplaceObjective final : public Objective {
   /// Hessian of every row in all K predictors, packed.
   Matrix full_row_hessian();
   /// J'r for rows (n x K), in H's coordinates, and J x (n x active predictors).
+  /// Z' of these rows, by term.
+  TermVectors sums_by_effect(const Matrix& rows) const;
   Vector transpose_product(const Matrix& rows);
+  Vector transpose_product(const Matrix& rows, const TermVectors& sums) const;
   Matrix product(const Vector& coordinates) const;
 
   const Model* model_;
