@@ -54,6 +54,8 @@ const char* describe(ranef::Look::Kind kind) {
       return "correlation";
     case ranef::Look::Kind::shift:
       return "shift";
+    case ranef::Look::Kind::scattered:
+      return "scattered";
   }
   return "";
 }

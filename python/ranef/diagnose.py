@@ -21,9 +21,10 @@ Floats = NDArray[np.float64]
 _LOOK_COLUMNS = ["look", "parameters", "gained"]
 _LOOKS = {
     "zero": "at zero",
-    "raised": "raised from zero",
-    "correlation": "strongly correlated",
+    "raised": "raised",
+    "correlation": "otherwise correlated",
     "shift": "at or from a limit",
+    "scattered": "scales of all sizes",
 }
 
 

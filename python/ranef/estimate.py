@@ -50,8 +50,9 @@ class Look:
 
     Attributes
     ----------
-    kind : ``"zero"`` (standard deviations set to zero), ``"raised"`` (zero ones raised), ``"correlation"`` (a strong
-        one of either sign), ``"shift"`` (a dispersion or zero inflation at its limit, or back from there)
+    kind : ``"zero"`` (standard deviations set to zero), ``"raised"`` (zero ones raised, or larger ones where the
+        response is binary), ``"correlation"`` (of either sign, or none), ``"shift"`` (a dispersion or zero inflation at
+        its limit in all rows or in extreme ones, or back from there), ``"scattered"`` (scales of all sizes)
     places : the parameters moved, places in the estimate's values
     gained : log-likelihood that a search from there gained; zero where it found nothing better
     """

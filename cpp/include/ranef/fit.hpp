@@ -32,7 +32,7 @@ class Layouts {
 
 /// One look for a better optimum: what was moved, and what a search from there gained.
 struct Look {
-  enum class Kind { zero, raised, correlation, shift } kind;
+  enum class Kind { zero, raised, correlation, shift, scattered } kind;
   std::vector<Index> moved;  ///< parameters
   double gained = 0.0;       ///< log-likelihood; zero if nothing
 };

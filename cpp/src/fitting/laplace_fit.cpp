@@ -22,15 +22,15 @@ Index total_columns(const Model& model) {
 }
 
 /// Newton steps with the exact curvature until it certifies the optimum. Moves `free` along.
-Certificate polish(RestrictedObjective& objective, Vector& free, const Vector& units, Differences differences,
-                   bool may_move, int& evaluations) {
+Certificate polish(RestrictedObjective& objective, Vector& free, const Bounds& bounds, const Vector& units,
+                   Differences differences, bool may_move, int& evaluations) {
   Certificate certificate = certify(objective, free, units, differences);
   evaluations += static_cast<int>(free.size());
   for (int step = 0;
        may_move && step < kMaxPolish && certificate.ok && certificate.positive && certificate.gain > kCertifiedGain;
        ++step) {
     const double before = objective.precise_value(free);
-    const Vector trial = free - certificate.covariance * objective.gradient();
+    const Vector trial = bounds.clamp(free - certificate.covariance * objective.gradient());
     if (!(objective.precise_value(trial) < before)) break;
     free = trial;
     certificate = certify(objective, free, units, differences);
@@ -113,7 +113,8 @@ Optimum optimise(LaplaceObjective& objective, const Model& model, const Paramete
   // Where a variance is zero the objective is even in the standard deviation: one-sided differences would take its bend
   // for a curvature that it shares with the coefficients.
   const Differences differences = out.found.at_zero.empty() ? Differences::forward : Differences::central;
-  out.certificate = polish(restricted, out.free, out.found.space.directions.transpose().cwiseAbs() * units, differences,
+  out.certificate = polish(restricted, out.free, free_bounds(model, map.theta_offset(), out.found.space),
+                           out.found.space.directions.transpose().cwiseAbs() * units, differences,
                            out.found.optimizer.termination != Termination::max_iterations, out.evaluations);
   out.value = objective.precise_value(out.point());
   return out;

@@ -4,206 +4,164 @@
 #include <algorithm>
 #include <cmath>
 
+#include "look_candidates.hpp"
+
 namespace ranef {
 
 namespace {
 
 /// A look that gains less log-likelihood than this has found the optimum that was known.
 constexpr double kBetter = 1e-7;
-constexpr int kMaxRounds = 3;
-/// Scales this many standard errors away from zero need no look at zero.
-constexpr double kClear = 2.0;
-/// A linear predictor beside the mean needs no look if it has a standard error below this in some row, a correlation if
-/// it has one below that.
-constexpr double kKnownPredictor = 0.45, kKnownCorrelation = 0.25;
-/// So many random effects for each row can take the place of a dispersion, however well it is known beside them.
+constexpr int kMaxRounds = 6;
+/// A basin, in log-likelihood above its optimum and in ordinary scales beside zero, and the share of what the curvature
+/// says by which the likelihood has to fall short.
+constexpr double kNearValue = 0.1, kNearZero = 0.3, kShare = 0.5;
+/// A model without random effects is looked at if its value falls short by less than this.
+constexpr double kNearlyAsGood = 2.0;
+/// Scattered looks, and between which ordinary scales.
+constexpr int kScattered = 4;
+constexpr double kSmallest = 0.03, kLargest = 3.0;
+/// So many random effects for each row can take the place of a dispersion.
 constexpr double kFine = 0.25;
-/// Scales at zero are looked at here, in ordinary ones; the second decides with the first whether the likelihood falls
-/// all the way.
-constexpr double kNear = 0.6, kFar = 2.0;
-/// A look whose values fall short by more than this and go on falling is not followed.
-constexpr double kLost = 2.0;
-/// How far a linear predictor is shifted towards its limit, and beyond which level it has arrived there.
-constexpr double kShift = 5.0, kArrived = 10.0;
-/// By what a dispersion at its limit leaves to the random effects they grow.
-constexpr double kGrowth = 1.4;
-constexpr double kStrongCorrelation = 0.8, kOtherCorrelation = 0.5, kPerfect = 0.98;
 
-/// A place from which to search.
-struct Candidate {
-  Look::Kind kind;
-  std::vector<Index> moved;  ///< reported parameters, counted as the coordinates of a point are
-  Vector start;
-};
+Matrix approximate_covariance(const BoundaryReport& found) {
+  const Matrix& directions = found.space.directions;
+  Matrix out = directions.transpose();
+  found.optimizer.curvature.llt().solveInPlace(out);
+  return directions * out;
+}
 
-/// Scale parameters of a term that vanish together; the first of them is a standard deviation.
-struct ScaleGroup {
-  std::vector<Index> places;
-  Index reported;  ///< the standard deviation's place among the reported parameters
-  double unit;
-  Index lead() const { return places.front(); }
-};
-
-class Looks {
- public:
-  Looks(const Landscape& landscape, const BoundaryReport& found)
-      : landscape_(landscape), point_(found.point), covariance_(approximate_covariance(found)) {
-    Index first = landscape.theta_first;
-    for (const RandomTerm& term : landscape.model.terms()) {
-      const Index count = term.covariance->parameter_count();
-      Index reported = first;  // standard deviations are reported first, in the order of their directions
-      for (const std::vector<int>& group : term.covariance->null_directions(Vector::Zero(count))) {
-        groups_.push_back({{}, reported++, term.predictor == 0 ? landscape.unit : 1.0});
-        for (const int p : group) groups_.back().places.push_back(first + p);
-      }
-      first += count;
+std::vector<ScaleGroup> scale_groups(const Landscape& landscape) {
+  std::vector<ScaleGroup> out;
+  Index first = landscape.theta_first;
+  for (const RandomTerm& term : landscape.model.terms()) {
+    const Index count = term.covariance->parameter_count();
+    Index reported = first;  // standard deviations are reported first, in the order of their directions
+    for (const std::vector<int>& group : term.covariance->null_directions(Vector::Zero(count))) {
+      out.push_back({{}, reported++, term.predictor == 0 ? landscape.unit : 1.0});
+      for (const int p : group) out.back().places.push_back(first + p);
     }
-    value_ = found.optimizer.value;
-    double effects = 0.0;
-    for (const RandomTerm& term : landscape.model.terms()) effects += double(term.node_count()) * term.width;
-    fine_ = effects > kFine * static_cast<double>(landscape.model.rows());
+    first += count;
   }
+  return out;
+}
 
-  std::vector<Candidate> candidates() {
-    add_zeros();
-    add_raised();
-    add_correlations();
-    for (std::size_t k = 1; k < landscape_.coefficient_offset.size(); ++k) add_shifts(k);
-    if (!candidates_.empty()) add_without_effects();
-    return std::move(candidates_);
+double effects_per_row(const Model& model) {
+  double effects = 0.0;
+  for (const RandomTerm& term : model.terms()) effects += double(term.node_count()) * term.width;
+  return effects / static_cast<double>(model.rows());
+}
+
+std::vector<Index> standard_deviations(const FoundOptimum& found) {
+  std::vector<Index> out;
+  for (const ScaleGroup& group : found.groups()) out.push_back(group.reported);
+  return out;
+}
+
+/// No random effects at all, where that is nearly as good.
+void add_without_effects(const FoundOptimum& found, std::vector<Candidate>& out) {
+  const Vector& start = found.landscape().without_effects;
+  if (found.landscape().value(start) < found.value() + kNearlyAsGood)
+    out.push_back({Look::Kind::zero, standard_deviations(found), start});
+}
+
+/// Several scales with correlations between them or outside the mean can share the data in many ways.
+bool has_many_optima(const FoundOptimum& found) {
+  if (found.groups().size() < 2) return false;
+  const std::vector<RandomTerm>& terms = found.model().terms();
+  return std::any_of(terms.begin(), terms.end(), [](const RandomTerm& term) {
+    return term.predictor != 0 || standard_deviation_count(*term.covariance) < term.covariance->parameter_count();
+  });
+}
+
+/// The digits of n in a base of their own for each coordinate, mirrored at the point: spread evenly over (0, 1).
+double halton(int n, int coordinate) {
+  constexpr int kPrimes[] = {2, 3, 5, 7, 11, 13};
+  constexpr int kCount = sizeof kPrimes / sizeof kPrimes[0];
+  const int base = kPrimes[coordinate % kCount];
+  double out = 0.0, share = 1.0;
+  for (int rest = n + coordinate / kCount; rest > 0; rest /= base) out += (share /= base) * (rest % base);
+  return out;
+}
+
+/// Uncorrelated effects with scales of all sizes.
+void add_scattered(const FoundOptimum& found, std::vector<Candidate>& out) {
+  for (int n = 1; n <= kScattered; ++n) {
+    Vector start = found.landscape().without_effects;
+    Index first = found.landscape().theta_first;
+    int coordinate = 0;
+    for (const RandomTerm& term : found.model().terms()) {
+      const double unit = term.predictor == 0 ? found.landscape().unit : 1.0;
+      Vector sds(term.covariance->width());
+      for (double& sd : sds) sd = unit * kSmallest * std::pow(kLargest / kSmallest, halton(n, coordinate++));
+      start.segment(first, term.covariance->parameter_count()) = term.covariance->start(sds);
+      first += term.covariance->parameter_count();
+    }
+    out.push_back({Look::Kind::scattered, standard_deviations(found), std::move(start)});
+  }
+}
+
+std::vector<Candidate> candidates(const FoundOptimum& found) {
+  std::vector<Candidate> out = covariance_candidates(found);
+  for (Candidate& candidate : predictor_candidates(found)) out.push_back(std::move(candidate));
+  if (out.empty() || found.landscape().without_effects.size() == 0) return out;
+  add_without_effects(found, out);
+  if (has_many_optima(found)) add_scattered(found, out);
+  return out;
+}
+
+/// The neighbourhood of an optimum in which the likelihood is about as its curvature there says.
+class Basin {
+ public:
+  Basin(const FoundOptimum& optimum, const BoundaryReport& found) : optimum_(optimum), found_(found) {}
+
+  bool contains(Vector point, double value) const {
+    const double above = value - found_.optimizer.value;
+    if (above > kNearValue) return false;
+    fold(point);
+    const Vector step = point - found_.point;
+    for (const ScaleGroup& group : optimum_.groups())
+      for (const Index p : group.places)
+        if (optimum_.at_zero(group) && std::abs(step[p]) > kNearZero * group.unit) return false;
+    const Vector free = found_.space.directions.transpose() * step;
+    const double expected = 0.5 * free.dot(found_.optimizer.curvature * free);
+    return expected < kNearValue && above > kShare * expected;
   }
 
  private:
-  /// Of the coordinates of a point, by the approximate information at the end of the search; zero for what was held.
-  static Matrix approximate_covariance(const BoundaryReport& found) {
-    const Matrix& directions = found.space.directions;
-    Matrix out = directions.transpose();
-    found.optimizer.curvature.llt().solveInPlace(out);
-    return directions * out;
-  }
-  double error(Index place) const { return std::sqrt(covariance_(place, place)); }
-
-  bool at_zero(const ScaleGroup& group) const {
-    return std::all_of(group.places.begin(), group.places.end(), [&](Index p) { return point_[p] == 0.0; });
+  /// To the signs of the optimum: the likelihood is even in each group of scales.
+  void fold(Vector& point) const {
+    for (const ScaleGroup& group : optimum_.groups())
+      if (point[group.lead()] * found_.point[group.lead()] < 0.0)
+        for (const Index p : group.places) point[p] = -point[p];
   }
 
-  /// Uncertain scales at zero.
-  void add_zeros() {
-    for (const ScaleGroup& group : groups_) {
-      const Index lead = group.lead();
-      if (at_zero(group) || std::abs(point_[lead]) > kClear * error(lead)) continue;
-      Vector start = point_;
-      for (const Index p : group.places) start[p] = 0.0;
-      candidates_.push_back({Look::Kind::zero, {group.reported}, start});
-    }
-  }
-
-  /// Scales at zero raised, one by one where the likelihood does not fall all the way, and all together.
-  void add_raised() {
-    std::vector<Index> all;
-    Vector together = point_;
-    for (const ScaleGroup& group : groups_) {
-      if (!at_zero(group)) continue;
-      Vector near = point_, far = point_;
-      near[group.lead()] = kNear * group.unit;
-      far[group.lead()] = kFar * group.unit;
-      const double at_near = landscape_.value(near), at_far = landscape_.value(far);
-      const double best = std::min(at_near, at_far);
-      if (std::isfinite(best) && (best < value_ + kLost || at_far < at_near))
-        candidates_.push_back({Look::Kind::raised, {group.reported}, at_far < at_near ? far : near});
-      together[group.lead()] = group.unit;
-      all.push_back(group.reported);
-    }
-    if (all.size() > 1) candidates_.push_back({Look::Kind::raised, all, together});
-  }
-
-  /// Strong correlations of either sign where a structure's only correlation is uncertain.
-  void add_correlations() {
-    Index first = landscape_.theta_first;
-    for (const RandomTerm& term : landscape_.model.terms()) {
-      const Covariance& covariance = *term.covariance;
-      const auto reported = covariance.reported_parameters();
-      const Index place = covariance.parameter_count() - 1;
-      if (covariance.basis_freedom() != BasisFreedom::full &&
-          reported[static_cast<std::size_t>(place)].kind == ReportedParameter::Kind::correlation)
-        add_correlations(covariance, first, place);
-      first += covariance.parameter_count();
-    }
-  }
-
-  void add_correlations(const Covariance& covariance, Index first, Index place) {
-    const Vector theta = point_.segment(first, covariance.parameter_count());
-    const Matrix basis = Matrix::Identity(covariance.width(), covariance.width());
-    if (!covariance.undetermined(theta).empty()) return;
-    Vector values = covariance.report(theta, basis);
-    const double now = values[place];
-    const double of_reported = error(first + place) * covariance.report_jacobian(theta, basis)(place, place);
-    if (std::abs(of_reported) < kKnownCorrelation && std::abs(now) < kPerfect) return;
-    const double lowest = covariance.series() > 1 ? -1.0 : -1.0 / (covariance.width() - 1);
-    for (const double target : {kStrongCorrelation * lowest, kStrongCorrelation}) {
-      if (std::abs(target - now) < kOtherCorrelation * -lowest) continue;
-      values[place] = target;
-      Vector start = point_;
-      start.segment(first, theta.size()) = covariance.from_report(values, basis);
-      candidates_.push_back({Look::Kind::correlation, {first + place}, start});
-    }
-  }
-
-  /// A dispersion or zero inflation at either limit, or, where it has reached one, back inside.
-  void add_shifts(std::size_t k) {
-    const LinearPredictor& predictor = landscape_.model.predictors()[k];
-    const Index at = landscape_.coefficient_offset[k], size = predictor.columns();
-    if (at < 0 || size == 0) return;
-    const Matrix of_coefficients = covariance_.block(at, at, size, size);
-    const Vector variance = (predictor.matrix * of_coefficients).cwiseProduct(predictor.matrix).rowwise().sum();
-    if (!fine_ && variance.minCoeff() < kKnownPredictor * kKnownPredictor) return;
-    const Vector constant = predictor.matrix.colwise().mean();  // of orthogonal columns of mean square one
-    std::vector<Index> places;
-    for (Index j = 0; j < size; ++j) places.push_back(at + j);
-    const double level = (predictor.matrix * point_.segment(at, size)).mean();
-    if (std::abs(level) > kArrived) {
-      Vector start = point_;
-      start.segment(at, size) = landscape_.without_effects.segment(at, size);
-      candidates_.push_back({Look::Kind::shift, places, start});
-      return;
-    }
-    for (const double sign : {1.0, -1.0}) {
-      Vector start = point_;
-      start.segment(at, size) += sign * kShift * constant;
-      grow_scales(start);
-      candidates_.push_back({Look::Kind::shift, places, start});
-    }
-  }
-
-  void grow_scales(Vector& start) const {
-    for (const ScaleGroup& group : groups_)
-      for (const Index p : group.places)
-        start[p] = at_zero(group) ? (p == group.lead() ? kNear * group.unit : 0.0) : kGrowth * start[p];
-  }
-
-  void add_without_effects() {
-    if (landscape_.without_effects.size() == 0) return;
-    std::vector<Index> all;
-    for (const ScaleGroup& group : groups_) all.push_back(group.reported);
-    candidates_.push_back({Look::Kind::zero, all, landscape_.without_effects});
-  }
-
-  const Landscape& landscape_;
-  const Vector& point_;
-  Matrix covariance_;
-  double value_;
-  bool fine_;  ///< random effects could take a dispersion's place
-  std::vector<ScaleGroup> groups_;
-  std::vector<Candidate> candidates_;
+  const FoundOptimum& optimum_;
+  const BoundaryReport& found_;
 };
 
 }  // namespace
 
+FoundOptimum::FoundOptimum(const Landscape& landscape, const BoundaryReport& found)
+    : landscape_(landscape),
+      found_(found),
+      covariance_(approximate_covariance(found)),
+      groups_(scale_groups(landscape)),
+      fine_(effects_per_row(landscape.model) > kFine) {}
+
+bool FoundOptimum::at_zero(const ScaleGroup& group) const {
+  return std::all_of(group.places.begin(), group.places.end(), [&](Index p) { return point()[p] == 0.0; });
+}
+
 BoundaryReport look_around(const Landscape& landscape, BoundaryReport found, std::vector<Look>& record) {
   for (int round = 0; round < kMaxRounds; ++round) {
     bool better = false;
-    for (Candidate& candidate : Looks(landscape, found).candidates()) {
-      BoundaryReport other = landscape.search(candidate.start, found.optimizer.value - kBetter);
+    const FoundOptimum optimum(landscape, found);
+    const Basin basin(optimum, found);
+    const Rival rival{found.optimizer.value - kBetter,
+                      [&](const Vector& point, double value) { return basin.contains(point, value); }};
+    for (Candidate& candidate : candidates(optimum)) {
+      BoundaryReport other = landscape.search(candidate.start, rival);
       const bool converged = other.optimizer.termination == Termination::converged;
       const double gained = converged ? found.optimizer.value - other.optimizer.value : 0.0;
       record.push_back({candidate.kind, std::move(candidate.moved), std::max(gained, 0.0)});

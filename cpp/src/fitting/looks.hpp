@@ -22,8 +22,8 @@ struct Landscape {
   double unit;             ///< an ordinary scale of the mean's random effects
   Vector without_effects;  ///< the best point without random effects
   std::function<double(const Vector&)> value;
-  /// A search in the fit's own space, given up when it promises no value below `to_beat`.
-  std::function<BoundaryReport(const Vector& start, double to_beat)> search;
+  /// A search in the fit's own space, given up when it does not promise to beat the rival.
+  std::function<BoundaryReport(const Vector& start, const Rival& rival)> search;
 };
 
 /// The best of `found` and what looks from there come to; what was tried is added to `record`.

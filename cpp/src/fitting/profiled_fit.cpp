@@ -34,9 +34,9 @@ Vector first_start(const ProfiledObjective& objective, const Model& model, const
 }
 
 BoundaryReport search(ProfiledObjective& objective, const Model& model, const FitRequest& request, const Vector& start,
-                      double to_beat = std::numeric_limits<double>::infinity()) {
+                      const Rival& rival = {}) {
   OptimizerOptions options = request.options.optimizer;
-  options.to_beat = to_beat;
+  options.rival = rival;
   return minimise_with_boundary(objective, model, AffineSpace::everything(objective.size()), start, 0, 1.0, options,
                                 request.progress);
 }
@@ -96,8 +96,8 @@ BoundaryReport look_around(ProfiledObjective& objective, const Model& model, con
     ++evaluations;
     return objective.value(point);
   };
-  const auto run = [&](const Vector& start, double to_beat) {
-    BoundaryReport out = search(objective, model, request, start, to_beat);
+  const auto run = [&](const Vector& start, const Rival& rival) {
+    BoundaryReport out = search(objective, model, request, start, rival);
     evaluations += out.optimizer.evaluations;
     iterations += out.optimizer.iterations;
     return out;
@@ -129,10 +129,8 @@ FitReport fit_profiled(const Model& model, Layouts& layouts, const FitRequest& r
   const LinearPredictor& dispersion = model.predictors()[1];
   FitReport out;
   BoundaryReport found = search(*objective, model, request, first_start(*objective, model, map, request));
-  if (has_few_digits(*objective, found))
-    found = search_by_rows(objective, model, layouts, request, std::move(found));
-  else
-    found = look_around(*objective, model, request, std::move(found), out.looks);
+  if (has_few_digits(*objective, found)) found = search_by_rows(objective, model, layouts, request, std::move(found));
+  found = look_around(*objective, model, request, std::move(found), out.looks);
   for (Look& look : out.looks)
     for (Index& place : look.moved) place += map.theta_offset();
   copy_optimizer(found, out);

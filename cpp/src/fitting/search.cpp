@@ -36,11 +36,10 @@ class Searcher {
            const FitRequest& request)
       : objective_(&objective), model_(&model), map_(&map), start_(&start), request_(&request) {}
 
-  BoundaryReport run(const AffineSpace& space, const Vector& start,
-                     double to_beat = std::numeric_limits<double>::infinity()) {
+  BoundaryReport run(const AffineSpace& space, const Vector& start, const Rival& rival = {}) {
     objective_->reset_mode();
     OptimizerOptions options = request_->options.optimizer;
-    options.to_beat = to_beat;
+    options.rival = rival;
     BoundaryReport out = minimise_with_boundary(*objective_, *model_, space, start, map_->theta_offset(),
                                                 ordinary_scale(*start_, 0), options, request_->progress);
     evaluations_ += out.optimizer.evaluations;
@@ -67,7 +66,7 @@ class Searcher {
       ++evaluations_;
       return objective_->value(space.point(space.coordinates(point)));
     };
-    const auto search = [&](const Vector& start, double to_beat) { return run(space, start, to_beat); };
+    const auto search = [&](const Vector& start, const Rival& rival) { return run(space, start, rival); };
     return ranef::look_around({*model_, map_->theta_offset(), std::move(offsets), ordinary_scale(*start_, 0),
                                ordinary_start({0.0, 0.0}), value, search},
                               std::move(found), record);

@@ -1,6 +1,7 @@
 #include "ranef/optimize/boundary.hpp"
 
 #include <Eigen/Eigenvalues>
+#include <algorithm>
 #include <cmath>
 
 namespace ranef {
@@ -25,28 +26,31 @@ struct NullDirections {
 NullDirections null_directions(const Model& model, const Vector& point, Index theta_first, double unit,
                                const AffineSpace& space) {
   NullDirections out{point, {}, {}};
+  const auto free = [&](Index i) { return space.directions.row(i).squaredNorm() > 0.5; };
   Index first = theta_first;
   for (const RandomTerm& term : model.terms()) {
     const Covariance& covariance = *term.covariance;
     const Index count = covariance.parameter_count();
-    const bool free = space.directions.middleRows(first, count).rowwise().squaredNorm().minCoeff() > 0.5;
-    if (free) {
-      const Vector theta = covariance.without_negligible(point.segment(first, count), kNegligible * unit);
-      const auto groups = covariance.null_directions(theta);
-      if (!groups.empty()) out.point.segment(first, count) = theta;
-      for (const std::vector<int>& group : groups) {
-        out.groups.emplace_back();
-        for (int p : group) out.groups.back().push_back(first + p);
-      }
-      if (!groups.empty())
-        for (int p : covariance.undetermined(theta)) out.undetermined.push_back(first + p);
+    const Vector theta = covariance.without_negligible(point.segment(first, count), kNegligible * unit);
+    const std::size_t before = out.groups.size();
+    for (const std::vector<int>& group : covariance.null_directions(theta)) {
+      if (!std::all_of(group.begin(), group.end(), [&](int p) { return free(first + p); })) continue;
+      out.groups.emplace_back();
+      for (int p : group) out.groups.back().push_back(first + p);
+    }
+    if (out.groups.size() > before) {
+      for (Index p = 0; p < count; ++p)
+        if (free(first + p)) out.point[first + p] = theta[p];
+      for (int p : covariance.undetermined(theta))
+        if (free(first + p)) out.undetermined.push_back(first + p);
     }
     first += count;
   }
   return out;
 }
 
-/// The structures' ends, for those coordinates of the space that are single parameters.
+}  // namespace
+
 Bounds free_bounds(const Model& model, Index theta_first, const AffineSpace& space) {
   Bounds out;
   Index first = theta_first;
@@ -66,6 +70,8 @@ Bounds free_bounds(const Model& model, Index theta_first, const AffineSpace& spa
   return out;
 }
 
+namespace {
+
 /// A direction within the group along which the variance wants to grow, scaled to a restart; empty if there is none.
 Vector way_out(Objective& objective, const Vector& point, const std::vector<Index>& group, double unit) {
   const auto size = static_cast<Index>(group.size());
@@ -81,6 +87,16 @@ Vector way_out(Objective& objective, const Vector& point, const std::vector<Inde
   if (eigen.eigenvalues()[0] >= 0.0) return {};
   Vector out = point;
   for (Index i = 0; i < size; ++i) out[group[i]] += kRestart * unit * eigen.eigenvectors()(i, 0);
+  return out;
+}
+
+/// The options with the rival as a search in the space meets it.
+OptimizerOptions seen_from(const AffineSpace& space, const OptimizerOptions& options) {
+  OptimizerOptions out = options;
+  if (options.rival)
+    out.rival.attracts = [&](const Vector& free, double value) {
+      return options.rival.attracts(space.point(free), value);
+    };
   return out;
 }
 
@@ -114,8 +130,8 @@ BoundaryReport minimise_with_boundary(Objective& objective, const Model& model, 
   int evaluations = 0, iterations = 0;
   for (int attempt = 0; attempt <= kMaxRestarts; ++attempt) {
     RestrictedObjective restricted(objective, space);
-    OptimizerReport report =
-        minimise(restricted, space.coordinates(from), options, progress, free_bounds(model, theta_first, space));
+    OptimizerReport report = minimise(restricted, space.coordinates(from), seen_from(space, options), progress,
+                                      free_bounds(model, theta_first, space));
     evaluations += report.evaluations;
     iterations += report.iterations;
     if (attempt == 0 || report.value < best.optimizer.value) best = {report, space, space.point(report.point), {}};
@@ -142,8 +158,9 @@ BoundaryReport minimise_with_boundary(Objective& objective, const Model& model, 
     AffineSpace at_point = space.without(held);
     for (const Index u : zero.undetermined) at_point.base[u] = zero.point[u];
     RestrictedObjective final_objective(objective, at_point);
-    OptimizerReport final_report = minimise(final_objective, at_point.coordinates(zero.point), options, progress,
-                                            free_bounds(model, theta_first, at_point));
+    OptimizerReport final_report =
+        minimise(final_objective, at_point.coordinates(zero.point), seen_from(at_point, options), progress,
+                 free_bounds(model, theta_first, at_point));
     evaluations += final_report.evaluations;
     iterations += final_report.iterations;
     if (final_report.termination != Termination::no_start)

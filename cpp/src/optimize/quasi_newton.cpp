@@ -23,7 +23,7 @@ constexpr double kReproducible = 1e-3;
 /// Iterations that the approximation is given, beside one a parameter, and those that an exact Hessian serves.
 constexpr int kPatience = 25, kRenewal = 10;
 /// A search is hopeless when this many times the promised gain would not beat what is to be beaten, after some steps.
-constexpr double kHope = 3.0;
+constexpr double kHope = 10.0;
 constexpr int kFirstSteps = 2;
 /// Curvatures of an exact Hessian in shares of the approximation's below which it is flat.
 constexpr double kFlat = 1e-8;
@@ -89,7 +89,9 @@ class QuasiNewton {
 
   /// The first steps are short of what an approximation from far away can promise.
   bool hopeless() const {
-    return report_.iterations >= kFirstSteps && report_.value - kHope * report_.expected_gain > options_.to_beat;
+    const Rival& rival = options_.rival;
+    if (!rival || report_.iterations < kFirstSteps) return false;
+    return report_.value - kHope * report_.expected_gain > rival.value || rival.attracts(report_.point, report_.value);
   }
 
   /// The corrected Newton step.
@@ -185,6 +187,7 @@ class QuasiNewton {
   /// After a line search without success: forgets what was learnt, then asks for the exact Hessian. False if neither
   /// is left to try.
   bool recover() {
+    if (options_.rival) return false;
     if (corrections_.empty() && exact_at_ == report_.iterations) return false;
     needs_exact_ = corrections_.empty();
     forget();

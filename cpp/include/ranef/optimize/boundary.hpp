@@ -18,6 +18,9 @@ struct BoundaryReport {
   std::vector<Index> at_zero;  ///< coordinates of `point` held at zero, and those that nothing depends on
 };
 
+/// The structures' ends, for those coordinates of the space that are single parameters.
+Bounds free_bounds(const Model& model, Index theta_first, const AffineSpace& space);
+
 /// `theta_first`: where the terms' parameters start in the objective's point; `unit`: the size of an ordinary scale.
 BoundaryReport minimise_with_boundary(Objective& objective, const Model& model, AffineSpace space, const Vector& start,
                                       Index theta_first, double unit, const OptimizerOptions& options,

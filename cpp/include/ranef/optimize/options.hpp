@@ -9,13 +9,20 @@
 
 namespace ranef {
 
+/// A known optimum that a search is to beat; it is given up when that is out of sight.
+struct Rival {
+  double value = std::numeric_limits<double>::infinity();
+  /// Whether a point, with its value, is on its way to that optimum.
+  std::function<bool(const Vector& point, double value)> attracts;
+  explicit operator bool() const { return value < std::numeric_limits<double>::infinity(); }
+};
+
 struct OptimizerOptions {
   /// Outer iterations at most.
   int max_iterations = 500;
   /// Stop when a further step is predicted to gain less log-likelihood than this.
   double gain_tolerance = 1e-8;
-  /// Give up when no value below this is in sight.
-  double to_beat = std::numeric_limits<double>::infinity();
+  Rival rival;
 };
 
 enum class Termination {
@@ -24,7 +31,7 @@ enum class Termination {
   max_iterations,  ///< the iterations ran out
   no_start,        ///< the objective has no value at the start
   breakdown,       ///< at a minimum where the Laplace approximation says nothing about the integral
-  hopeless,        ///< given up: what was to be beaten is out of reach
+  hopeless,        ///< given up: the rival is out of reach
   pole             ///< the objective falls towards a pole and has no minimum on the way there
 };
 
