@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from robustness_kinds import KINDS
 import ranef
 
 
-def judged(formula: str, data: pd.DataFrame, **more: object) -> tuple[ranef.Fit, list[str]]:
+def judged(formula: str, data: pd.DataFrame, **more: Any) -> tuple[ranef.Fit, list[str]]:
     """A fit and its convergence warnings; the three verdicts must agree."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -144,3 +145,97 @@ def test_small_data_of_every_kind_have_one_verdict(family: str, seed: int) -> No
             judged(f"y ~ x + {term}", data, family=family)
         except ranef.RanefError:
             continue
+
+
+def exact_problem(case: str) -> tuple[str, pd.DataFrame, dict[str, object]]:
+    """Models that fit some or all rows exactly."""
+    rng = np.random.default_rng(1)
+    x, g = rng.normal(size=40), np.repeat(np.arange(10), 4)
+    data = pd.DataFrame({"x": x, "g": g, "y": 1 + 2 * x, "few": np.where(np.arange(40) < 3, "s", "a")})
+    noise = np.where(data["few"] == "s", 2.0, np.exp(rng.normal(size=40)))
+    if case == "by groups":
+        return "y ~ x + (1 | g)", data.assign(y=data["y"] + rng.normal(size=10)[g]), {}
+    if case == "log link":
+        return "y ~ x + (1 | g)", data.assign(y=np.exp(data["x"])), {"family": ranef.families.gaussian(link="log")}
+    if case == "gamma":
+        return "y ~ x", data.assign(y=np.exp(data["x"])), {"family": ranef.families.gamma(link="log")}
+    if case == "gamma level":
+        return "y ~ few + (1 | g)", data.assign(y=noise), {"family": "gamma", "dispformula": "~ few"}
+    return "y ~ x + (1 | g)", data, {}
+
+
+@pytest.mark.parametrize("case", ["line", "by groups", "log link", "gamma", "gamma level"])
+def test_an_exact_fit_has_no_maximum(case: str) -> None:
+    """A straight line was called converged; others told to raise `max_iterations`, or a pole."""
+    formula, data, more = exact_problem(case)
+    fit, said = judged(formula, data, **more)
+    assert fit.verdict.state == "unbounded"
+    assert "no maximum" in said[0]
+    assert "exactly" in said[0]
+    assert "max_iterations" not in said[0]
+
+
+def test_as_many_effects_as_rows_have_no_maximum_by_maximum_likelihood() -> None:
+    """With y - X b among the levels' effects the density grows as sigma goes to zero; REML takes X out first."""
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame(rng.normal(size=(60, 45)), columns=[f"x{i}" for i in range(45)])
+    data["y"], data["g"] = rng.normal(size=60), np.repeat(np.arange(20), 3)
+    formula = f"y ~ {' + '.join(f'x{i}' for i in range(45))} + (1 | g)"
+    fit, said = judged(formula, data)
+    assert fit.verdict.state == "unbounded"
+    assert "46 fixed and 20 random effects of (1 | g) fit 60 rows exactly" in said[0]
+    assert "reml=True" in said[0]
+    assert judged(formula, data, reml=True)[0].converged
+    fewer = f"y ~ {' + '.join(f'x{i}' for i in range(39))} + (1 | g)"
+    assert judged(fewer, data)[0].converged
+
+
+def test_effects_of_every_row_leave_a_residual_of_zero_as_a_limit() -> None:
+    """A flat residual beside random effects of every row was warned of as undetermined."""
+    kind = next(kind for kind in KINDS if kind.name == "Gaussian ar1, truths at the ends")
+    fit, said = judged(**kind.problem(11).call)
+    assert not said
+    assert fit.verdict.state == "limit"
+    assert any(f.parameters == ("log_sigma",) for f in fit.diagnose().findings)
+
+
+def test_a_level_of_zeros_beside_effects_of_its_rows_is_separated() -> None:
+    """The coefficient of a level without a count had a standard error though it runs to minus infinity."""
+    kind = next(kind for kind in KINDS if kind.name == "diag of many, one row a cell")
+    fit, said = judged(**kind.problem(28).call)
+    assert any("s[T.s4] runs to infinity" in one for one in said)
+    assert not np.isfinite(fit.tidy().set_index("term").loc["s[T.s4]", "std_error"])
+
+
+def test_reml_without_random_effects_is_the_laplace_value_over_the_coefficients() -> None:
+    """In closed form, l(b) + p/2 log(2 pi) - 1/2 log|X'WX|; it used to be refused. glmmTMB: -38.9135350."""
+    rng = np.random.default_rng(13)
+    rng.normal(size=100)
+    rng.choice(list("ab"), 100)
+    rng.normal(size=110)
+    rng.poisson(3, 60)
+    x = rng.normal(size=60)
+    data = pd.DataFrame({"z": (np.arange(60) % 3 == 0).astype(int), "x": x})
+    fit, said = judged("z ~ x", data, family="binomial", reml=True)
+    ml, _ = judged("z ~ x", data, family="binomial")
+    p, columns = ml.fitted().to_numpy(), np.column_stack([np.ones(60), x])
+    information = columns.T @ (columns * (p * (1 - p))[:, None])
+    assert not said
+    assert fit.loglik == pytest.approx(-38.9135350, abs=1e-6)
+    assert fit.loglik == pytest.approx(
+        ml.loglik + np.log(2 * np.pi) - 0.5 * np.linalg.slogdet(information)[1], abs=1e-6
+    )
+
+
+def test_one_series_has_the_dense_likelihood() -> None:
+    """One level with 60 times used to be refused. -33.3344655: by optimising the dense likelihood, and glmmTMB."""
+    rng = np.random.default_rng(9)
+    for _ in range(30):
+        length = rng.integers(2, 11)
+        rng.normal(size=10)
+        rng.choice(10, length, replace=False)
+        rng.normal(size=length)
+    data = pd.DataFrame({"y": np.cumsum(rng.normal(size=60)) * 0.5, "t": range(60), "g": "all"})
+    fit, said = judged("y ~ 1 + ar1(0 + factor(t) | g)", data)
+    assert not said
+    assert fit.loglik == pytest.approx(-33.3344655, abs=1e-6)

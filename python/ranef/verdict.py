@@ -14,7 +14,7 @@ from ranef.flatness import spectrum_findings, variance_findings
 from ranef.redundancy import redundancy_findings
 from ranef.rounding import rounding_findings
 from ranef.separation import separation_findings
-from ranef.unbounded import unbounded_findings, vanishing_residual
+from ranef.unbounded import exact_fit_findings, unbounded_findings, vanishing_residual
 from ranef.unfinished import breakdown_finding, pole_finding, unfinished_finding
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ def judge(fit: FitState) -> Verdict:
     infinite, rounded = separation_findings(fit), rounding_findings(fit)
     found = [*infinite, *rounded, *vanishing_residual(fit), *redundancy_findings(fit)]
     limits = tuple(finding for finding in found if not finding.problem)
-    problems = tuple(dict.fromkeys([*(f for f in found if f.problem), *_shortcomings(fit, bool(infinite))]))
+    wrong = exact_fit_findings(fit) or [*(f for f in found if f.problem), *_shortcomings(fit, bool(infinite))]
+    problems = tuple(dict.fromkeys(wrong))
     return Verdict(_state(fit, problems, limits), problems, limits)
 
 
@@ -98,7 +99,7 @@ def _shortcomings(fit: FitState, infinite: bool) -> list[Finding]:
     """Why the end of the search is no maximum, infinite coefficients aside."""
     reason = fit.estimate.reason
     if reason == "pole":
-        return [pole_finding(fit)]
+        return unbounded_findings(fit) or [pole_finding(fit)]
     if reason == "breakdown":
         return [breakdown_finding(fit)]
     shape = [*spectrum_findings(fit), *variance_findings(fit)]

@@ -42,8 +42,8 @@ struct CurvatureReport {
   Matrix hessian;       ///< in the free directions of the point
   Matrix covariance;    ///< of `values`; NaN for what is undetermined
   Vector eigenvalues;   ///< of the Hessian in ordinary units, where an ordinary curvature is one
-  Matrix eigenvectors;  ///< columns of ordinary length, over all parameters of `values`, each in its natural unit
-  Vector units;         ///< the natural units of `values`
+  Matrix eigenvectors;  ///< columns of length one, over all parameters of `values`, each in its unit
+  Vector units;         ///< of `values`
   std::vector<Index> undetermined;
 };
 

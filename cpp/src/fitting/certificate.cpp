@@ -19,14 +19,13 @@ void invert(const Vector& scale, const Vector& gradient, Certificate& out) {
   const Eigen::SelfAdjointEigenSolver<Matrix> eigen(scale.asDiagonal() * out.hessian * scale.asDiagonal());
   const Vector& values = eigen.eigenvalues();
   out.positive = values.size() == 0 || values[0] > -kFlat;
-  Index flat = 0;
-  while (flat < values.size() && values[flat] <= kFlat) ++flat;
-  const Index curved = values.size() - flat;
+  while (out.flat < values.size() && values[out.flat] <= kFlat) ++out.flat;
+  const Index curved = values.size() - out.flat;
   const Matrix directions = scale.asDiagonal() * eigen.eigenvectors().rightCols(curved);
   out.covariance = directions * values.tail(curved).cwiseInverse().asDiagonal() * directions.transpose();
   out.eigenvalues = values;
-  out.eigenvectors = (scale.asDiagonal() * eigen.eigenvectors()).colwise().normalized();
-  out.flat = out.eigenvectors.leftCols(flat);
+  out.scale = scale;
+  out.eigenvectors = eigen.eigenvectors();
   out.gain = 0.5 * gradient.dot(out.covariance * gradient);
 }
 
@@ -60,27 +59,22 @@ Vector natural_units(const Model& model, const ParameterMap& map, double mean_un
   return units;
 }
 
-Vector reported_units(const Matrix& jacobian, const Vector& units) {
-  const Vector out = (jacobian * units.asDiagonal()).rowwise().norm();
+Vector reported_units(const Matrix& jacobian, const Certificate& certificate) {
+  const Vector out = (jacobian * certificate.scale.asDiagonal()).rowwise().norm();
   return (out.array() > 0.0).select(out, 1.0);  // one that does not move at all
 }
 
-Matrix reported_movement(const Matrix& jacobian, const Matrix& directions, const Vector& units) {
-  const Vector lengths = (units.cwiseInverse().asDiagonal() * directions).colwise().norm();
-  return reported_units(jacobian, units).cwiseInverse().asDiagonal() * (jacobian * directions) *
-         lengths.cwiseInverse().asDiagonal();
+Matrix reported_eigenvectors(const Matrix& jacobian, const Certificate& certificate) {
+  return reported_units(jacobian, certificate).cwiseInverse().asDiagonal() * jacobian *
+         (certificate.scale.asDiagonal() * certificate.eigenvectors);
 }
 
-std::vector<Index> flat_parameters(const Matrix& jacobian, const Matrix& flat, const Vector& units) {
+std::vector<Index> flat_parameters(const Matrix& jacobian, const Certificate& certificate) {
   constexpr double kTakesPart = 0.1;
   std::vector<Index> out;
-  const Matrix moved = reported_movement(jacobian, flat, units).cwiseAbs();
-  for (Index i = 0; i < moved.rows(); ++i)
-    for (Index j = 0; j < moved.cols(); ++j)
-      if (moved(i, j) > kTakesPart * std::max(moved.col(j).maxCoeff(), 1.0)) {
-        out.push_back(i);
-        break;
-      }
+  const Matrix shares = reported_eigenvectors(jacobian, certificate).leftCols(certificate.flat).cwiseAbs();
+  for (Index i = 0; i < shares.rows(); ++i)
+    if ((shares.row(i).array() > kTakesPart).any()) out.push_back(i);
   return out;
 }
 

@@ -16,8 +16,9 @@ struct Certificate {
   Matrix hessian;
   Matrix covariance;    ///< inverse of the Hessian on the directions in which it is not flat
   Vector eigenvalues;   ///< of the Hessian in ordinary units: one is ordinary
-  Matrix eigenvectors;  ///< unit directions that belong to them, by columns
-  Matrix flat;          ///< unit directions along which the objective does not change, by columns
+  Vector scale;         ///< the ordinary unit of every coordinate
+  Matrix eigenvectors;  ///< that belong to them, by columns, each coordinate in its unit
+  Index flat = 0;       ///< how many of them are flat, the first
   double gain = 0.0;    ///< what a Newton step would still gain
 };
 
@@ -27,15 +28,15 @@ Certificate certify(RestrictedObjective& objective, const Vector& free, const Ve
 /// The natural unit of every coordinate of a point: the mean's for its coefficients and random effects, else one.
 Vector natural_units(const Model& model, const ParameterMap& map, double mean_unit);
 
-/// The natural unit of every reported parameter, from those of a point: how far it moves where each of them moves by
-/// its own.
-Vector reported_units(const Matrix& jacobian, const Vector& units);
+// `jacobian`: of the reported parameters in the coordinates of a certificate.
 
-/// How the reported parameters move along directions (columns, in the coordinates of a point, whose natural units are
-/// `units`) of an ordinary length, each in its own unit.
-Matrix reported_movement(const Matrix& jacobian, const Matrix& directions, const Vector& units);
+/// The ordinary unit of every reported parameter: how far it moves where each coordinate moves by its own.
+Vector reported_units(const Matrix& jacobian, const Certificate& certificate);
 
-/// Reported parameters that move along the flat directions. A rotation of a covariance's root moves none of them.
-std::vector<Index> flat_parameters(const Matrix& jacobian, const Matrix& flat, const Vector& units);
+/// The eigenvectors in the reported parameters, each in its unit. A rotation of a covariance's root moves none of them.
+Matrix reported_eigenvectors(const Matrix& jacobian, const Certificate& certificate);
+
+/// Reported parameters that take part in the flat directions.
+std::vector<Index> flat_parameters(const Matrix& jacobian, const Certificate& certificate);
 
 }  // namespace ranef

@@ -12,8 +12,7 @@
 namespace ranef {
 
 CurvatureReport report_curvature(const ParameterMap& map, const Vector& point, const AffineSpace& space,
-                                 const Certificate& certificate, const Vector& units,
-                                 const std::vector<Index>& at_zero) {
+                                 const Certificate& certificate, const std::vector<Index>& at_zero) {
   CurvatureReport out;
   out.covariance = Matrix::Constant(map.size(), map.size(), std::numeric_limits<double>::quiet_NaN());
   out.undetermined = at_zero;
@@ -24,13 +23,12 @@ CurvatureReport report_curvature(const ParameterMap& map, const Vector& point, c
   }
   out.hessian = certificate.hessian;
   out.eigenvalues = certificate.eigenvalues;
-  const Matrix jacobian = map.jacobian(point).array().isFinite().select(map.jacobian(point), 0.0);
-  out.units = reported_units(jacobian, units);
-  out.eigenvectors = reported_movement(jacobian, space.directions * certificate.eigenvectors, units);
+  const Matrix root = map.jacobian(point).array().isFinite().select(map.jacobian(point), 0.0) * space.directions;
+  out.units = reported_units(root, certificate);
+  out.eigenvectors = reported_eigenvectors(root, certificate);
   if (!certificate.positive) return out;
-  const Matrix root = jacobian * space.directions;
   out.covariance = root * certificate.covariance * root.transpose();
-  for (const Index f : flat_parameters(jacobian, space.directions * certificate.flat, units))
+  for (const Index f : flat_parameters(root, certificate))
     if (std::find(out.undetermined.begin(), out.undetermined.end(), f) == out.undetermined.end())
       out.undetermined.push_back(f);
   for (const Index z : out.undetermined) {
@@ -51,8 +49,7 @@ CurvatureReport FittedModel::curvature(const std::vector<bool>& fixed) {
   const Model& model = *model_;
   const ParameterMap& map = map_;
   const FitReport& fit = *fit_;
-  if (fit.point.size() != map.size() || fit.tiny_residual)
-    return report_curvature(map, fit.point, {}, {}, {}, fit.at_zero);
+  if (fit.point.size() != map.size() || fit.tiny_residual) return report_curvature(map, fit.point, {}, {}, fit.at_zero);
   AffineSpace space = free_space(model, map, fit.point, fit.values, fixed);
   std::vector<Index> held;
   Index at = map.theta_offset();
@@ -75,7 +72,7 @@ CurvatureReport FittedModel::curvature(const std::vector<bool>& fixed) {
   const Vector units = natural_units(model, map, ordinary_scale(fit_fixed_effects(model), 0));
   const Certificate certificate = certify(restricted, space.coordinates(fit.point),
                                           space.directions.transpose().cwiseAbs() * units, Differences::central);
-  return report_curvature(map, fit.point, space, certificate, units, fit.at_zero);
+  return report_curvature(map, fit.point, space, certificate, fit.at_zero);
 }
 
 }  // namespace ranef

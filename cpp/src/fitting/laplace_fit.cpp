@@ -41,8 +41,7 @@ Certificate polish(RestrictedObjective& objective, Vector& free, const Bounds& b
 
 /// Covariance of the coefficients of all predictors, for the user's columns; NaN for what the data leave open.
 Matrix coefficient_covariance(const Model& model, const ParameterMap& map, LaplaceObjective& objective,
-                              const AffineSpace& space, const Certificate& certificate, const Vector& units,
-                              const Vector& point) {
+                              const AffineSpace& space, const Certificate& certificate, const Vector& point) {
   const double open = std::numeric_limits<double>::quiet_NaN();
   const Index total = total_columns(model), outside = model.mean_in_mode() ? model.predictors()[0].columns() : 0;
   if (!certificate.ok || !certificate.positive) return Matrix::Constant(total, total, open);
@@ -68,7 +67,7 @@ Matrix coefficient_covariance(const Model& model, const ParameterMap& map, Lapla
     at += predictor.columns();
   }
   covariance = (to_user * covariance * to_user.transpose()).eval();
-  for (const Index f : flat_parameters(map.jacobian(point), space.directions * certificate.flat, units)) {
+  for (const Index f : flat_parameters(map.jacobian(point) * space.directions, certificate)) {
     if (f >= map.theta_offset()) continue;
     covariance.row(outside + f).setConstant(open);
     covariance.col(outside + f).setConstant(open);
@@ -190,8 +189,7 @@ FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& re
   if (certified) out.expected_gain = certificate.gain;
   out.inner_iterations = objective.inner_iterations();
   out.values = map.to_values(out.point);
-  out.coefficient_covariance =
-      coefficient_covariance(model, map, objective, found.space, certificate, units, out.point);
+  out.coefficient_covariance = coefficient_covariance(model, map, objective, found.space, certificate, out.point);
   std::vector<Vector> coefficients;
   for (std::size_t k = 0; k < model.predictors().size(); ++k)
     coefficients.push_back(map.coefficient_offset(k) >= 0
@@ -203,7 +201,7 @@ FitReport fit_laplace(const Model& model, Layouts& layouts, const FitRequest& re
   out.at_zero = reported_zeros(model, map, out.point, found.at_zero);
   out.at_limit = reported_limits(model, map, out.point);
   out.deficient = deficient_terms(model, map, out.point);
-  out.certificate = report_curvature(map, out.point, found.space, certificate, units, out.at_zero);
+  out.certificate = report_curvature(map, out.point, found.space, certificate, out.at_zero);
   return out;
 }
 

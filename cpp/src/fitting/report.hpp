@@ -22,8 +22,7 @@ std::vector<Index> reported_limits(const Model& model, const ParameterMap& map, 
 std::vector<Index> deficient_terms(const Model& model, const ParameterMap& map, const Vector& point);
 /// A certificate in terms of the reported parameters.
 CurvatureReport report_curvature(const ParameterMap& map, const Vector& point, const AffineSpace& space,
-                                 const Certificate& certificate, const Vector& units,
-                                 const std::vector<Index>& at_zero);
+                                 const Certificate& certificate, const std::vector<Index>& at_zero);
 void copy_optimizer(const BoundaryReport& from, FitReport& to);
 
 FitReport fit_profiled(const Model& model, Layouts& layouts, const FitRequest& request);

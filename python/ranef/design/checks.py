@@ -17,6 +17,8 @@ from ranef.formula.parse import ResponsePart
 _DEPENDENT = 1e-14
 # Share of a column outside the span of others below which it is theirs.
 _SPANNED = 1e-10
+# Rows up to which the rank of all effects is computed.
+_RANKED = 2000
 
 Floats = NDArray[np.float64]
 
@@ -133,12 +135,39 @@ def _spanned(columns: Floats, matrix: Floats) -> bool:
 
 def has_cell_a_row(design: Design) -> bool:
     """Whether a term of the mean has an effect of its own in every row, so that it can stand for the residual."""
-    for term in design.terms:
-        if term.component == "cond" and term.column is not None:
-            cells = term.levels.astype(np.int64) * len(term.term_names) + term.column
-            if len(np.unique(cells)) >= design.n_rows:
-                return True
+    return any(gives_cell_a_row(term, design) for term in design.terms)
+
+
+def gives_cell_a_row(term: RandomDesign, design: Design) -> bool:
+    """Whether the term is of the mean and has an effect of its own in every row."""
+    if term.component != "cond" or term.column is None:
+        return False
+    cells = term.levels.astype(np.int64) * len(term.term_names) + term.column
+    return len(np.unique(cells)) >= design.n_rows
+
+
+def reaches_every_row(design: Design) -> bool:
+    """Whether fixed and random effects of the mean together fit any response, which the random ones alone do not."""
+    terms = [t for t in design.terms if t.component == "cond" and len(t.labels) * len(t.term_names) < design.n_rows]
+    fixed = next(p.fixed for p in design.predictors if p.component == "cond").matrix
+    counts = [len(t.labels) * len(t.term_names) for t in terms]
+    if fixed.shape[1] + sum(counts) < design.n_rows or design.n_rows > _RANKED:
+        return False
+    blocks = [_level_columns(t) for t in terms]
+    for chosen in [blocks, *([block] for block in blocks if len(blocks) > 1)]:
+        random = np.hstack([np.zeros((design.n_rows, 0)), *chosen])
+        full = np.linalg.matrix_rank(np.hstack([fixed, random])) == design.n_rows
+        if full and np.linalg.matrix_rank(random) < design.n_rows:
+            return True
     return False
+
+
+def _level_columns(term: RandomDesign) -> Floats:
+    """Z of a term, (n, levels x q)."""
+    columns = term_columns(term)
+    out = np.zeros((len(columns), len(term.labels), columns.shape[1]))
+    out[np.arange(len(columns)), term.levels] = columns
+    return out.reshape(len(columns), -1)
 
 
 def has_twin_terms(design: Design) -> bool:
