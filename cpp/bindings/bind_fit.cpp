@@ -169,7 +169,7 @@ void bind_result(py::module_& module) {
                              })
       .def_property_readonly("at_bound", [](const FitResult& f) { return to_ints(f.handle.report.at_limit); })
       .def_property_readonly("certificate", report(&ranef::FitReport::certificate))
-      .def_property_readonly("doubtful", report(&ranef::FitReport::doubtful))
+      .def_property_readonly("doubtful", [](const FitResult& f) { return ranef::is_doubtful(f.handle.report); })
       .def_property_readonly("deficient", [](const FitResult& f) { return to_ints(f.handle.report.deficient); })
       .def_property_readonly("at_zero", [](const FitResult& f) { return to_ints(f.handle.report.at_zero); });
 }

@@ -64,7 +64,8 @@ struct FitReport {
   bool tiny_residual = false;
 
   std::optional<CurvatureReport> certificate;  ///< the curvature that the search was certified by
-  bool doubtful = false;                       ///< without one: whether the information leaves something undetermined
+  Vector search_point;                         ///< without one: where the search ended, in its coordinates,
+  Matrix search_information;                   ///< and the approximate information there
   int iterations = 0, evaluations = 0, inner_iterations = 0;
   std::vector<Index> at_zero;    ///< parameters (of `values`) that are zero or undetermined because a variance is
   std::vector<Index> at_limit;   ///< correlations that have reached the end of their range
@@ -81,6 +82,10 @@ struct FitRequest {
 };
 
 FitReport fit(const Model& model, Layouts& layouts, const FitRequest& request);
+
+/// Whether, by the information at the end of a search without a certificate, a direction is all but undetermined: in
+/// the scales' own size (no more than an ordinary one) its curvature is below a share of an ordinary direction's.
+bool is_doubtful(const FitReport& fit);
 
 /// n x K: offset + X beta + Z b of every predictor, for the rows of the model, at a fit.
 Matrix linear_predictors(const Model& model, const FitReport& fit);

@@ -1,3 +1,4 @@
+#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -43,6 +44,17 @@ std::unique_ptr<Objective> FittedModel::cheaper_objective() {
   auto out = std::make_unique<GaussianPoint>(*model_, layouts_->profiled(*model_), poll_);
   if (!out->has_digits(fit_->point)) return nullptr;
   return out;
+}
+
+bool is_doubtful(const FitReport& fit) {
+  constexpr double kDoubtful = 1e-3;
+  const Matrix& information = fit.search_information;
+  if (information.rows() != fit.search_point.size()) return true;
+  if (information.size() == 0) return false;
+  const Vector size = fit.search_point.cwiseAbs().cwiseMin(1.0).cwiseMax(0.1);
+  const Vector scale = information.diagonal().cwiseSqrt().cwiseInverse().cwiseMin(30.0 * size);
+  const Matrix scaled = scale.asDiagonal() * information * scale.asDiagonal();
+  return !(Eigen::SelfAdjointEigenSolver<Matrix>(scaled).eigenvalues()[0] > kDoubtful);
 }
 
 CurvatureReport FittedModel::curvature(const std::vector<bool>& fixed) {

@@ -1,4 +1,3 @@
-#include <Eigen/Eigenvalues>
 #include <cmath>
 #include <limits>
 
@@ -108,19 +107,6 @@ BoundaryReport look_around(ProfiledObjective& objective, const Model& model, con
   return found;
 }
 
-/// Whether, by the information at the end, a direction is all but undetermined: in the scales' own size (no more than
-/// an ordinary one) its curvature is below a share of an ordinary direction's.
-bool doubtful(const BoundaryReport& found) {
-  constexpr double kDoubtful = 1e-3;
-  const Matrix& information = found.optimizer.curvature;
-  if (information.rows() != found.optimizer.point.size()) return true;
-  if (information.size() == 0) return false;
-  const Vector size = found.optimizer.point.cwiseAbs().cwiseMin(1.0).cwiseMax(0.1);
-  const Vector scale = information.diagonal().cwiseSqrt().cwiseInverse().cwiseMin(30.0 * size);
-  const Matrix scaled = scale.asDiagonal() * information * scale.asDiagonal();
-  return !(Eigen::SelfAdjointEigenSolver<Matrix>(scaled).eigenvalues()[0] > kDoubtful);
-}
-
 }  // namespace
 
 FitReport fit_profiled(const Model& model, Layouts& layouts, const FitRequest& request) {
@@ -168,7 +154,8 @@ FitReport fit_profiled(const Model& model, Layouts& layouts, const FitRequest& r
   out.at_zero = reported_zeros(model, map, out.point, held);
   out.at_limit = reported_limits(model, map, out.point);
   out.deficient = deficient_terms(model, map, out.point);
-  out.doubtful = doubtful(found);
+  out.search_point = std::move(found.optimizer.point);
+  out.search_information = std::move(found.optimizer.curvature);
   return out;
 }
 
