@@ -16,6 +16,8 @@ def warn_about(fit: FitState) -> None:
     """Warn, at the user's line, where the fit's estimates cannot be used as they are."""
     problems = fit.verdict.problems
     named = [finding for finding in problems if finding.kind in ("separation", "rounding")]
+    if any(finding.kind == "unbounded" for finding in problems):
+        named = [finding for finding in named if finding.kind == "separation"]
     others = [finding for finding in problems if finding not in named]
     if others:
         text = "; ".join(str(finding) for finding in others)

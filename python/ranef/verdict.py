@@ -81,7 +81,8 @@ def judge(fit: FitState) -> Verdict:
     infinite, rounded = separation_findings(fit), rounding_findings(fit)
     found = [*infinite, *rounded, *vanishing_residual(fit), *redundancy_findings(fit)]
     limits = tuple(finding for finding in found if not finding.problem)
-    wrong = exact_fit_findings(fit) or [*(f for f in found if f.problem), *_shortcomings(fit, bool(infinite))]
+    exact, wrong = exact_fit_findings(fit), [finding for finding in found if finding.problem]
+    wrong = [*exact, *wrong] if exact else [*wrong, *_shortcomings(fit, bool(infinite))]
     problems = tuple(dict.fromkeys(wrong))
     return Verdict(_state(fit, problems, limits), problems, limits)
 
