@@ -125,9 +125,9 @@ def _vanishes(fit: FitState, log_sd: Floats) -> bool:
 
 
 def _is_taken_over(fit: FitState) -> bool:
-    """Whether random effects of every row are far larger than a residual along whose sd the log-likelihood is flat."""
+    """Whether random effects of every row are far larger than a residual whose sd is all but undetermined."""
     certificate, place = fit.certificate, fit.model.names.index(fit.family.dispersion)
-    if certificate is None or place not in certificate.unidentified:
+    if certificate is None or certificate.vcov[place, place] <= _TINY**2:  # of an undetermined one it is NaN
         return False
     smallest = [
         float(block.sd.min())
