@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.integrate import quad
-from scipy.stats import norm
+from scipy.stats import norm, t
 from support.reference_cases import REFERENCE, load_case
 
 import ranef
@@ -178,6 +178,20 @@ def moved_predictor(fit, values, place):
         moved[place] += sign * step
         ends.append(np.array(evaluate_at(fit, moved).eta[0]))
     return (ends[1] - ends[0]) / (2 * step)
+
+
+def test_the_mean_of_a_new_level_has_the_degrees_of_freedom_of_its_variance():
+    """Balanced groups with next to no variance within them: V = s^2 (1 + 1/G), and s^2 is a chi-squared of G - 1."""
+    groups = 12
+    rng = np.random.default_rng(4)
+    g = np.repeat(np.arange(groups), 5)
+    y = rng.normal(size=groups)[g] + 1e-3 * rng.normal(size=g.size)
+    fit = ranef.fit("y ~ 1 + (1 | g)", pd.DataFrame({"y": y, "g": g}), reml=True)
+    rows = fit.predict(pd.DataFrame({"g": [3, 99]}), interval="confidence", allow_new_levels=True)
+    half_widths = (rows["conf_high"] - rows["estimate"]) / rows["std_error"]
+    degrees = (groups - 1) * (1 + 1 / groups) ** 2
+    assert half_widths[0] == pytest.approx(norm.ppf(0.975))
+    assert half_widths[1] == pytest.approx(t.ppf(0.975, degrees), rel=1e-3)
 
 
 def test_a_new_level_needs_permission_and_has_the_prior_variance(slopes, sleepstudy):

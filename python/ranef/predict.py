@@ -74,8 +74,7 @@ def predict(fit: Fit, newdata: Any, request: Request) -> pd.Series | pd.DataFram
     std_error = averaged_error(fit, rows, integrated, averaged, covariance)
     columns = {"estimate": averaged.value, "std_error": std_error}
     if request.interval == "confidence":
-        variance = np.diagonal(covariance, axis1=1, axis2=2)
-        widths = half_widths(fit, rows, include, variance, request.level)
+        widths = half_widths(fit, rows, include, covariance, request.level)
         columns |= confidence_interval(fit, request, target, eta, averaged, std_error, covariance, widths)
     elif request.interval == "prediction":
         columns |= prediction_interval(fit, rows, eta, covariance, averaged.spread, request.level)

@@ -859,7 +859,9 @@ class Fit(FitState):
         se : adds standard errors, counting the uncertainty of the coefficients, variances and random effects
         interval : ``"confidence"`` for the mean, ``"prediction"`` for a new observation
         level : probability of the interval
-        allow_new_levels : whether levels unknown to the fit may occur (their effect is 0, its variance the prior's)
+        allow_new_levels : whether levels unknown to the fit may occur (their effect is 0, its variance the prior's;
+            intervals of the mean then take Student's t with Satterthwaite's degrees of freedom of that variance, which
+            are about the number of levels less one, elsewhere the normal distribution)
         random : per grouping factor or term, ``"include"``, ``"zero"`` or ``"integrate"`` (average over its
             distribution: population-averaged)
         offset : one number a row of `newdata`, where the fit's offset was an array

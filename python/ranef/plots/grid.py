@@ -21,6 +21,7 @@ from ranef.design.design import PredictorDesign
 from ranef.design.frame import open_table
 from ranef.errors import DataError
 from ranef.integrate import average, spreads
+from ranef.new_levels import half_widths
 from ranef.plots.choose import choose
 from ranef.predict import Request, averaged_error, confidence_interval, target_of
 from ranef.rows import Rows, linear_predictors, predictor_covariance, rows_for
@@ -190,7 +191,8 @@ def predict_rows(fit: Fit, rows: Rows, kind: str, level: float) -> pd.DataFrame:
     averaged = average(target, eta, spreads(fit, rows, none))
     covariance = predictor_covariance(fit, rows, none)
     std_error = averaged_error(fit, rows, none, averaged, covariance)
-    ends = confidence_interval(fit, request, target, eta, averaged, std_error, covariance)
+    widths = half_widths(fit, rows, none, covariance, level)
+    ends = confidence_interval(fit, request, target, eta, averaged, std_error, covariance, widths)
     return pd.DataFrame({"estimate": averaged.value, "std_error": std_error, **ends})
 
 
