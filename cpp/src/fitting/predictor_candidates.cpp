@@ -14,7 +14,7 @@ constexpr double kShift = 5.0, kArrived = 10.0;
 /// By what a dispersion at its limit leaves to the random effects they grow.
 constexpr double kGrowth = 1.4;
 /// A slope that is steep, and by how many standard errors one is certain.
-constexpr double kSteep = 3.0, kClearSlope = 3.0;
+constexpr double kSteep = 3.0, kClearSlope = 2.5;
 /// A parting whose value falls short by more than this is not followed, nor one of more rows' values than that.
 constexpr double kPartingLoss = 60.0;
 constexpr int kLongestRun = 10;
@@ -34,20 +34,20 @@ class PredictorCandidates {
     if (at_ < 0 || size_ == 0) return;
     candidates_ = &out;
     constant_ = predictor_.matrix.colwise().mean();  // of orthogonal columns of mean square one
-    add_shifts();
+    const bool open = found_.fine() || !is_known();
+    if (open) add_shifts();
     for (Index j = 0; j < size_; ++j) {
       Vector sorted = predictor_.matrix.col(j);
       std::sort(sorted.begin(), sorted.end());
-      if (sorted[sorted.size() - 1] - sorted[0] < kSameValue) continue;
-      add_reversal(j);
-      add_partings(j, sorted);
+      if (sorted[sorted.size() - 1] - sorted[0] < kSameValue || is_certain(j)) continue;
+      if (open) add_reversal(j);
+      if (open || !has_two_values(sorted)) add_partings(j, sorted);
     }
   }
 
  private:
   /// Both limits, or, where the predictor has reached one, back inside.
   void add_shifts() {
-    if (!found_.fine() && is_known()) return;
     const double level = (predictor_.matrix * found_.point().segment(at_, size_)).mean();
     if (std::abs(level) > kArrived) {
       Vector start = found_.point();
@@ -83,12 +83,19 @@ class PredictorCandidates {
     }
   }
 
-  /// A steep slope of the other sign, where its own is uncertain.
+  bool is_certain(Index j) const { return std::abs(found_.point()[at_ + j]) > kClearSlope * found_.error(at_ + j); }
+
+  /// Neither level of a factor of two is extreme.
+  static bool has_two_values(const Vector& sorted) {
+    return std::all_of(sorted.begin(), sorted.end(), [&](double value) {
+      return std::min(value - sorted[0], sorted[sorted.size() - 1] - value) < kSameValue;
+    });
+  }
+
+  /// A steep slope of the other sign.
   void add_reversal(Index j) {
-    const double slope = found_.point()[at_ + j];
-    if (std::abs(slope) > kClearSlope * found_.error(at_ + j)) return;
     Vector start = found_.point();
-    start[at_ + j] = slope > 0.0 ? -kSteep : kSteep;
+    start[at_ + j] = start[at_ + j] > 0.0 ? -kSteep : kSteep;
     add(start);
   }
 
@@ -96,16 +103,17 @@ class PredictorCandidates {
   /// zero inflation can be theirs alone.
   void add_partings(Index j, const Vector& sorted) {
     const Vector reversed = -sorted.reverse();
-    for (const Vector* base : {&found_.point(), &found_.landscape().without_effects})
-      for (const double limit : {1.0, -1.0}) {
-        add_parting(*base, j, 1.0, sorted, limit);
-        add_parting(*base, j, -1.0, reversed, limit);
+    for (const double limit : {1.0, -1.0})
+      for (const double sign : {1.0, -1.0}) {
+        const Vector& values = sign > 0.0 ? sorted : reversed;
+        if (add_parting(found_.point(), j, sign, values, limit))
+          add_parting(found_.landscape().without_effects, j, sign, values, limit);
       }
   }
 
   /// The best of the partings of `sign` times column j, whose sorted values are given: the first values' rows at
-  /// `limit`.
-  void add_parting(const Vector& base, Index j, double sign, const Vector& sorted, double limit) {
+  /// `limit`. False if there is none.
+  bool add_parting(const Vector& base, Index j, double sign, const Vector& sorted, double limit) {
     Vector best;
     double best_value = found_.value() + kPartingLoss;
     Index row = 0;
@@ -123,6 +131,7 @@ class PredictorCandidates {
       best = std::move(start);
     }
     if (best.size() > 0) add(best);
+    return best.size() > 0;
   }
 
   void add(const Vector& start) {
