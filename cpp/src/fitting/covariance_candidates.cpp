@@ -21,6 +21,8 @@ constexpr double kLost = 2.0;
 constexpr double kNearlyAsGood = 1.0;
 /// Looks at correlations: shares of their range, and how far from the present value they are others.
 constexpr double kStrongCorrelation = 0.8, kOtherCorrelation = 0.5;
+/// Effects of an unstructured term up to which correlations are looked at.
+constexpr Index kMostEffects = 3;
 /// Scales outside this range, in ordinary ones, are ordinary where a correlation is looked at.
 constexpr double kSmall = 0.2, kLarge = 20.0;
 /// By what scales of binary responses grow in a look, and the mean's coefficients with them.
@@ -114,6 +116,7 @@ class CovarianceCandidates {
     const Index sds = standard_deviation_count(covariance);
     if (sds == values.size()) return;
     const bool several = covariance.basis_freedom() == BasisFreedom::full;
+    if (several && sds > kMostEffects) return;
     const double lowest = covariance.series() > 1 ? -1.0 : -1.0 / (covariance.width() - 1);
     const double now = values[sds];
     const bool at_end = several ? !covariance.null_directions(theta).empty()
