@@ -39,8 +39,9 @@ def fit() -> ranef.Fit:
 
 @contextmanager
 def interrupt_after(seconds: float) -> Iterator[list[float]]:
-    """Sends SIGINT to this process; gives when."""
+    """Sends SIGINT to this process; gives when. A process in the background is born ignoring it."""
     sent: list[float] = []
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def send() -> None:
         sent.append(time.monotonic())
@@ -53,6 +54,7 @@ def interrupt_after(seconds: float) -> Iterator[list[float]]:
     finally:
         timer.cancel()
         timer.join()
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("name", LONG)
