@@ -35,7 +35,7 @@ class CovarianceCandidates {
   std::vector<Candidate> all() {
     add_zeros();
     add_raised();
-    if (found_.fine() && has_binary_response()) add_enlarged();
+    if (found_.fine() && found_.has_few_parameters() && has_binary_response()) add_enlarged();
     Index first = found_.landscape().theta_first;
     for (const RandomTerm& term : found_.model().terms()) {
       if (term.covariance->width() * term.covariance->series() > 1) add_correlations(term, first);

@@ -38,6 +38,8 @@ class FoundOptimum {
   bool at_zero(const ScaleGroup& group) const;
   /// So many random effects that they could take the place of a dispersion, however well it is known beside them.
   bool fine() const { return fine_; }
+  /// Where there are many, a look in each direction finds next to nothing and costs much.
+  bool has_few_parameters() const;
 
  private:
   const Landscape& landscape_;

@@ -18,8 +18,8 @@ constexpr int kMaxRounds = 6;
 constexpr double kNearValue = 0.1, kNearZero = 0.3, kShare = 0.5;
 /// A model without random effects is looked at if its value falls short by less than this.
 constexpr double kNearlyAsGood = 2.0;
-/// Parameters of the random effects up to which scattered looks are taken.
-constexpr Index kMostParameters = 10;
+/// Parameters of the random effects that are few.
+constexpr Index kFew = 10;
 /// Scattered looks, and between which ordinary scales.
 constexpr int kScattered = 4;
 constexpr double kSmallest = 0.03, kLargest = 3.0;
@@ -67,11 +67,9 @@ void add_without_effects(const FoundOptimum& found, std::vector<Candidate>& out)
     out.push_back({Look::Kind::zero, standard_deviations(found), start});
 }
 
-/// Several scales with correlations between them or outside the mean can share the data in many ways. Where there are
-/// more parameters than that, few looks find nothing and cost much.
+/// Several scales with correlations between them or outside the mean can share the data in many ways.
 bool has_many_optima(const FoundOptimum& found) {
-  const Index parameters = found.point().size() - found.landscape().theta_first;
-  if (found.groups().size() < 2 || parameters > kMostParameters) return false;
+  if (found.groups().size() < 2 || !found.has_few_parameters()) return false;
   const std::vector<RandomTerm>& terms = found.model().terms();
   return std::any_of(terms.begin(), terms.end(), [](const RandomTerm& term) {
     return term.predictor != 0 || standard_deviation_count(*term.covariance) < term.covariance->parameter_count();
@@ -152,6 +150,8 @@ FoundOptimum::FoundOptimum(const Landscape& landscape, const BoundaryReport& fou
       covariance_(approximate_covariance(found)),
       groups_(scale_groups(landscape)),
       fine_(effects_per_row(landscape.model) > kFine) {}
+
+bool FoundOptimum::has_few_parameters() const { return point().size() - landscape_.theta_first <= kFew; }
 
 bool FoundOptimum::at_zero(const ScaleGroup& group) const {
   return std::all_of(group.places.begin(), group.places.end(), [&](Index p) { return point()[p] == 0.0; });
