@@ -63,12 +63,14 @@ def exact_fit_findings(fit: FitState) -> list[Finding]:
     place = fit.predictor_place("disp")
     if not fit.estimate.beta[place].size or fit.held[fit.outside_count :][_dispersion_places(fit)].any():
         return []
-    largest = float(np.abs(fit.design.response.values).max(initial=0.0))
-    exact = (
-        bool(np.max(fit.estimate.eta[place], initial=-np.inf) < np.log(_ROUNDING * largest)) if largest > 0 else False
-    )
-    exact = exact and not has_cell_a_row(fit.design)
+    exact = _is_rounding(fit, fit.estimate.eta[place]) and not has_cell_a_row(fit.design)
     return [_exact_fit(fit)] if exact or (not fit.reml and reaches_every_row(fit.design)) else []
+
+
+def _is_rounding(fit: FitState, log_sd: Floats) -> bool:
+    """Whether the residual sd is no more than the responses' rounding."""
+    largest = float(np.abs(fit.design.response.values).max(initial=0.0))
+    return largest > 0 and bool(np.max(log_sd, initial=-np.inf) < np.log(_ROUNDING * largest))
 
 
 def _dispersion_places(fit: FitState) -> list[int]:

@@ -111,17 +111,16 @@ class CovarianceCandidates {
   void add_correlations(const RandomTerm& term, Index first) {
     const Covariance& covariance = *term.covariance;
     const Vector theta = point_.segment(first, covariance.parameter_count());
+    const bool several = covariance.basis_freedom() == BasisFreedom::full;
+    if (several && (covariance.width() > kMostEffects || covariance.null_directions(theta).empty())) return;
+    const Index sds = standard_deviation_count(covariance);
+    if (sds == theta.size()) return;
     const Matrix basis = Matrix::Identity(covariance.width(), covariance.width());
     Vector values = covariance.report(theta, basis);
-    const Index sds = standard_deviation_count(covariance);
-    if (sds == values.size()) return;
-    const bool several = covariance.basis_freedom() == BasisFreedom::full;
-    if (several && sds > kMostEffects) return;
     const double lowest = covariance.series() > 1 ? -1.0 : -1.0 / (covariance.width() - 1);
     const double now = values[sds];
-    const bool at_end = several ? !covariance.null_directions(theta).empty()
-                                : !covariance.undetermined(theta).empty() || now > kAtEnd || now < kAtEnd * lowest;
-    if (!at_end && (several || error_of_only_correlation(covariance, theta, basis, first) < kKnownCorrelation)) return;
+    const bool at_end = several || !covariance.undetermined(theta).empty() || now > kAtEnd || now < kAtEnd * lowest;
+    if (!at_end && error_of_only_correlation(covariance, theta, basis, first) < kKnownCorrelation) return;
     const bool moved = make_ordinary(values.head(sds), term.predictor == 0 ? found_.landscape().unit : 1.0);
     for (const double target : {kStrongCorrelation * lowest, 0.0, kStrongCorrelation}) {
       if (!several && !moved && std::abs(target - now) < kOtherCorrelation * -lowest) continue;

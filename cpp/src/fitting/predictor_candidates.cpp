@@ -15,7 +15,8 @@ constexpr double kShift = 5.0, kArrived = 10.0;
 constexpr double kGrowth = 1.4;
 /// A slope that is steep, and by how many standard errors one is certain.
 constexpr double kSteep = 3.0, kClearSlope = 2.5;
-/// A parting whose value falls short by more than this is not followed, nor one of more rows' values than that.
+/// A parting is not followed whose value falls short by more than this; and how many of a column's values are parted
+/// from the others at most.
 constexpr double kPartingLoss = 60.0;
 constexpr int kLongestRun = 10;
 /// Values of a column that differ by less than this, in its root mean squares, are the same.
@@ -37,9 +38,10 @@ class PredictorCandidates {
     const bool open = found_.fine() || !is_known();
     if (open) add_shifts();
     for (Index j = 0; j < size_; ++j) {
+      if (is_certain(j)) continue;
       Vector sorted = predictor_.matrix.col(j);
       std::sort(sorted.begin(), sorted.end());
-      if (sorted[sorted.size() - 1] - sorted[0] < kSameValue || is_certain(j)) continue;
+      if (sorted[sorted.size() - 1] - sorted[0] < kSameValue) continue;
       if (open) add_reversal(j);
       if (open || !has_two_values(sorted)) add_partings(j, sorted);
     }

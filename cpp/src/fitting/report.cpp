@@ -97,6 +97,11 @@ std::vector<Index> deficient_terms(const Model& model, const ParameterMap& map, 
     if (covariance.basis_freedom() != BasisFreedom::full || covariance.width() < 2) continue;
     const Vector theta = point.segment(map.term_offset(t), covariance.parameter_count());
     const Index width = covariance.width();
+    // The determinant of a correlation matrix is at most e times its smallest eigenvalue, and cheap by the triangular
+    // S.
+    const Matrix root = covariance.scale(theta);
+    const double determinant = root.diagonal().cwiseAbs2().cwiseQuotient(root.rowwise().squaredNorm()).prod();
+    if (determinant > 3.0 * kSmallest) continue;
     const Matrix marginal = covariance.marginal(theta, Matrix::Identity(width, width));
     const Vector inverse = marginal.diagonal().cwiseSqrt().cwiseInverse();
     const Matrix correlation = inverse.asDiagonal() * marginal * inverse.asDiagonal();
