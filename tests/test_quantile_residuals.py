@@ -125,9 +125,23 @@ def test_quantile_residuals_agree_with_simulated_ones():
     fit = ranef.fit("count ~ shore + cover + (1 | pond)", ranef.demo_data(), family="nbinom2")
     exact = stats.norm.cdf(fit.residuals("quantile", seed=1))
     u = np.random.default_rng(1).random(exact.size)
-    simulated = fit.simulate_residuals(4000, seed=9)
+    simulated = fit.simulate_residuals(4000, seed=9, re_form="conditional")
     values = simulated.lower + u * (simulated.upper - simulated.lower)
     assert np.abs(values - exact).max() < 5 * 0.5 / np.sqrt(4000)
+
+
+@pytest.mark.parametrize("family", ["binomial", "betabinomial"])
+@pytest.mark.parametrize("zi", [None, "~ 1"])
+@pytest.mark.parametrize("values", [(0, 1), (False, True), ("no", "yes")], ids=["0/1", "bool", "text"])
+@pytest.mark.filterwarnings("ignore::ranef.ConvergenceWarning")
+def test_responses_of_one_trial_lie_between_their_two_shares(family, zi, values):
+    frogs = ranef.demo_data()
+    seen = (frogs["count"] > 0).to_numpy()
+    held = frogs.assign(seen=np.array(values)[seen.astype(int)])
+    fit = ranef.fit("seen ~ cover + (1 | pond)", held, family=family, ziformula=zi)
+    u = stats.norm.cdf(fit.residuals("quantile", seed=1))
+    p = fit.fitted().to_numpy()
+    assert ((u >= 1 - p - 1e-9) == seen).all()
 
 
 def test_an_impossible_row_has_a_large_and_finite_residual():

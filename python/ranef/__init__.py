@@ -3,8 +3,9 @@
 from ranef import families, weights
 from ranef._core import __version__
 from ranef.checks.laplace_error import LaplaceError
+from ranef.checks.making import simulate_residuals_from
 from ranef.checks.result import CheckResult
-from ranef.checks.simulated import SimulatedResiduals, simulate_residuals_from
+from ranef.checks.simulated import SimulatedResiduals
 from ranef.checks.table import Checks
 from ranef.comparison import Comparison, anova
 from ranef.control import Control

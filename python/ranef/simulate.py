@@ -56,6 +56,10 @@ def check_draws(n: object, seed: object) -> None:
 
 def draw_effects(covariance: Floats, levels: int, rng: np.random.Generator) -> Floats:
     """Effects (levels, q) with this covariance, which may be singular."""
+    return np.asarray(rng.standard_normal((levels, covariance.shape[0])) @ covariance_root(covariance).T)
+
+
+def covariance_root(covariance: Floats) -> Floats:
+    """R with R R' the covariance, which may be singular."""
     values, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    return np.asarray(rng.standard_normal((levels, covariance.shape[0])) @ root.T)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))

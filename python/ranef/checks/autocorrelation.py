@@ -10,6 +10,8 @@ the residuals (Cliff and Ord 1981, *Spatial Processes*, 2.4); the p-value is by 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,9 +20,11 @@ from ranef.errors import DataError
 
 Floats = NDArray[np.float64]
 
-# Rows of the distance matrix held at a time, in numbers; and the rows for which their square is still computed.
+# Numbers of the distance matrix held at a time; and the rows for which their square is still computed, once and for
+# every simulated data set.
 _BLOCK = 2_000_000
-_MOST_PLACES = 20_000
+MOST_PLACES = 20_000
+MOST_SIMULATED_PLACES = 4_000
 _FEWEST = 4
 
 
@@ -32,31 +36,59 @@ def durbin_watson(values: Floats, time: Floats, alternative: str) -> CheckResult
     DataError
         If two rows have the same time, or there are fewer than 4.
     """
-    _check_enough(values)
-    ordered = np.sort(time)
-    if (np.diff(ordered) == 0).any():
-        repeated = ordered[:-1][np.diff(ordered) == 0][0]
-        raise DataError(
-            f"several rows have the time {repeated:g}: use recalculate(group) with the time as group, then test the "
-            "aggregated residuals at the unique times"
-        )
-    centred = values[np.argsort(time)] - values.mean()
+    order = time_order(time)
+    centred = values[order] - values.mean()
     _check_varies(centred)
     n = values.size
     statistic = float(np.sum(np.diff(centred) ** 2) / np.sum(centred**2))
     z = (statistic - 2.0) / np.sqrt(4.0 * (n - 2) / ((n + 1.0) * (n - 1.0)))
     p_value = _normal_p(-z, alternative)
+    return temporal_result(statistic, p_value, 2.0, alternative, {"z": -float(z)})
+
+
+def time_order(time: Floats) -> NDArray[np.intp]:
+    """The rows in the order of time.
+
+    Raises
+    ------
+    DataError
+        If two rows have the same time, or there are fewer than 4.
+    """
+    _check_enough(time)
+    order = np.argsort(time)
+    same = np.diff(time[order]) == 0
+    if same.any():
+        repeated = time[order][:-1][same][0]
+        raise DataError(
+            f"several rows have the time {repeated:g}: use recalculate(group) with the time as group, then test the "
+            "aggregated residuals at the unique times"
+        )
+    return order
+
+
+def temporal_result(
+    statistic: float,
+    p_value: float,
+    expected: float,
+    alternative: str,
+    details: Mapping[str, float],
+    resolution: float = 0.0,
+) -> CheckResult:
+    """What the ratio says; `expected` is its value under the model."""
     found = p_value < SIGNIFICANT
-    kind = "resemble the ones before them" if statistic < 2 else "alternate"
+    kind = "resemble the ones before them more" if statistic < expected else "alternate more"
     return CheckResult(
         "Temporal autocorrelation of the residuals (Durbin-Watson)",
         "DW",
         statistic,
         p_value,
         alternative,
-        f"Successive residuals {kind} (2 is independence)." if found else "Successive residuals are independent.",
+        f"Successive residuals {kind} than the model says ({expected:.3g} is expected)."
+        if found
+        else "No evidence against the model's independence in time.",
         "Add a trend, or random effects in time such as ar1(0 + time | group)." if found else "",
-        {"z": -float(z)},
+        details,
+        resolution=resolution,
     )
 
 
@@ -68,11 +100,7 @@ def moran(values: Floats, x: Floats, y: Floats, alternative: str) -> CheckResult
     DataError
         If two rows have the same place, or there are fewer than 4 or more than 20,000.
     """
-    _check_enough(values)
-    if values.size > _MOST_PLACES:
-        raise DataError(
-            f"Moran's I needs all distances: at most {_MOST_PLACES} rows, got {values.size}; aggregate first"
-        )
+    check_places(values.size, MOST_PLACES)
     centred = values - values.mean()
     _check_varies(centred)
     lag, column_sums, s1 = _weights(centred, x, y)
@@ -87,6 +115,30 @@ def moran(values: Floats, x: Floats, y: Floats, alternative: str) -> CheckResult
     variance = (first - second) / ((n - 1.0) * (n - 2.0) * (n - 3.0) * s0**2) - expected**2
     z = (statistic - expected) / np.sqrt(variance)
     p_value = _normal_p(float(z), alternative)
+    return spatial_result(statistic, p_value, alternative, {"expected": expected, "sd": float(np.sqrt(variance))})
+
+
+def check_places(count: int, most: int) -> None:
+    """Refuse too few places, and so many that their distances take too long.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than 4 or more than `most`.
+    """
+    if count < _FEWEST:
+        raise DataError(f"a test of autocorrelation needs at least {_FEWEST} residuals, got {count}")
+    if count > most:
+        raise DataError(
+            f"Moran's I needs all distances: at most {most} rows, got {count}; aggregate first with recalculate(group)"
+            + (", or take reference='asymptotic'" if most < MOST_PLACES else "")
+        )
+
+
+def spatial_result(
+    statistic: float, p_value: float, alternative: str, details: Mapping[str, float], resolution: float = 0.0
+) -> CheckResult:
+    """What Moran's I says; the details have its expectation."""
     found = p_value < SIGNIFICANT
     return CheckResult(
         "Spatial autocorrelation of the residuals (Moran's I, weights 1 / distance)",
@@ -94,12 +146,25 @@ def moran(values: Floats, x: Floats, y: Floats, alternative: str) -> CheckResult
         statistic,
         p_value,
         alternative,
-        ("Near residuals are " + ("alike." if statistic > expected else "unlike."))
+        ("Near residuals are " + ("more alike" if statistic > details["expected"] else "more unlike"))
+        + " than the model says."
         if found
-        else "Residuals do not depend on those near them.",
+        else "No evidence against the model's independence in space.",
         "Add covariates that vary in space, or random effects of regions." if found else "",
-        {"expected": expected, "sd": float(np.sqrt(variance))},
+        details,
+        resolution=resolution,
     )
+
+
+def lagged(centred: Floats, x: Floats, y: Floats) -> Floats:
+    """W r for every column of (n, M) residuals."""
+    made = np.empty(centred.shape)
+    size = max(1, _BLOCK // x.size)
+    for start in range(0, x.size, size):
+        block = slice(start, min(start + size, x.size))
+        near = _closeness(x, y, block)
+        made[block] = near @ centred / near.sum(axis=1, keepdims=True)
+    return made
 
 
 def _weights(centred: Floats, x: Floats, y: Floats) -> tuple[Floats, Floats, float]:

@@ -9,13 +9,31 @@ from numpy.typing import NDArray
 from scipy.special import chdtr, chdtrc
 
 from ranef.checks.result import SIGNIFICANT, CheckResult
+from ranef.checks.simulators import has_effects_of_rows
 from ranef.errors import DataError
 from ranef.residuals import residuals
+from ranef.tables import held_coefficients
 
 if TYPE_CHECKING:
     from ranef.result import Fit
 
 Floats = NDArray[np.float64]
+
+
+def is_one_trial(fit: Fit) -> bool:
+    """Whether every response is one trial, whose mean tells its whole distribution."""
+    trials = fit.design.response.trials
+    return fit.family.has_trials and (trials is None or bool((trials == 1).all()))
+
+
+def dispersion_is_fitted(fit: Fit) -> bool:
+    """Whether the variance about the fitted values is what the model's parameters have made it.
+
+    So it is with a dispersion parameter that is estimated, with random effects of single observations, and of responses
+    of one trial.
+    """
+    free = bool(fit.family.dispersion) and not held_coefficients(fit, "disp").all()
+    return free or is_one_trial(fit) or any(has_effects_of_rows(t.levels) for t in fit.design.terms)
 
 
 def pearson_dispersion(fit: Fit, alternative: str = "greater") -> CheckResult:
@@ -49,7 +67,7 @@ def pearson_dispersion(fit: Fit, alternative: str = "greater") -> CheckResult:
         alternative,
         f"The residuals vary {ratio:.3g} times as much (in variance) as the model says."
         if found
-        else "The residuals vary as much as the model says.",
+        else "No evidence against the variance that the model gives the data.",
         "A family with a dispersion parameter (nbinom2, betabinomial), or random effects of the observations."
         if found and ratio > 1
         else "",

@@ -59,6 +59,12 @@ class Predictive:
         """(n,) linear predictor of the dispersion."""
         return self.eta[1]
 
+    def last(self, y: Floats) -> Floats:
+        """(n,) the largest possible response: the trials, one where none are given; infinite without trials."""
+        if self.trials is not None:
+            return self.trials
+        return np.full(y.size, 1.0 if self.family.has_trials else np.inf)
+
     @property
     def is_discrete(self) -> bool:
         """Whether the response is a count."""
@@ -153,7 +159,7 @@ def _negative_binomial(size: Floats, p: Floats, q: Floats, y: Floats) -> Tails:
 
 def _binomial(rows: Predictive, y: Floats) -> Tails:
     """P(Y > y) = I_p(y + 1, n - y) for y < n."""
-    n, p = np.ones_like(y) if rows.trials is None else rows.trials, rows.mean
+    n, p = rows.last(y), rows.mean
     inside = np.clip(y, 0.0, n - 1.0)
     above, below = log_beta_tails(inside + 1.0, n - inside, p, 1.0 - p)
     below, above = _from_zero(below, above, y)
@@ -168,7 +174,7 @@ def _from_zero(below: Floats, above: Floats, y: Floats) -> Tails:
 def _summed(rows: Predictive, y: Floats) -> Tails:
     """Both tails of a count by adding its probabilities, in blocks of rows; without zero inflation."""
     lower, upper = np.empty(y.size), np.empty(y.size)
-    last = rows.trials if rows.trials is not None else np.full(y.size, np.inf)
+    last = rows.last(y)
     longest = int(min(_MOST_TERMS, np.max(np.where(np.isfinite(last), last, _MOST_TERMS)) + 1))
     size = max(1, _BLOCK // min(longest, 4096))
     for start in range(0, y.size, size):

@@ -1,4 +1,4 @@
-"""Checks of the fit itself: convergence, singular covariances, collinear terms, normal effects, the Laplace error."""
+"""Checks of the fit itself: convergence, singular covariances, collinear terms, the Laplace error."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from ranef.checks.collinearity import variance_inflation
 from ranef.checks.laplace_error import LaplaceError, laplace_error
-from ranef.checks.normality import effect_normality
-from ranef.checks.row import CheckRow, Verdict, verdict_of
+from ranef.checks.row import CheckRow, Verdict
 from ranef.diagnose import all_findings
 from ranef.errors import ConvergenceError, NotAvailableError
 
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
 
 # Variance inflation: the usual limits (Fox and Monette's factor to the power 1/df for factors).
 _NOTABLE_VIF, _LARGE_VIF = 5.0, 10.0
-# Shapiro and Wilk's W below it is far from normal whatever the number of levels.
-_LOW_W = 0.9
 # Shifts in standard errors that matter, and a log-likelihood error where there are no shifts.
 _NOTABLE_SHIFT, _LARGE_SHIFT, _NOTABLE_LOGLIK = 0.1, 0.5, 1.0
 # A largest shift must exceed its Monte Carlo error this many times to count.
@@ -80,28 +77,6 @@ def collinearity_row(fit: Fit) -> CheckRow | None:
         "variance they would have alone",
         "" if verdict == "ok" else "centre covariates that form interactions or powers; leave one of two alike out",
     )
-
-
-def normality_rows(fit: Fit) -> list[CheckRow]:
-    """One row an effect of a random term."""
-    rows = []
-    for effect in effect_normality(fit):
-        where = "" if effect.component == "cond" else f" ({effect.component})"
-        verdict = verdict_of(effect.p_value, effect.statistic < _LOW_W)
-        rows.append(
-            CheckRow(
-                "normality of random effects",
-                f"Shapiro-Wilk W: {effect.name}{where}",
-                effect.statistic,
-                effect.p_value,
-                verdict,
-                f"the {effect.levels} conditional modes look normal"
-                if verdict == "ok"
-                else f"the {effect.levels} conditional modes do not look normal: outlying levels, or groups of levels",
-                "" if verdict == "ok" else "see plot_ranef(); look for a covariate of the groups that sets them apart",
-            )
-        )
-    return rows
 
 
 def laplace_row(fit: Fit, seed: int) -> CheckRow | None:

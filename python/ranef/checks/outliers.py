@@ -10,18 +10,18 @@ row by row, and the number compared with the Poisson distribution of that mean.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import pdtr, pdtrc
 
+from ranef.checks.pooled import ranks
 from ranef.checks.result import SIGNIFICANT, CheckResult
 from ranef.checks.simulated_statistics import simulation_p_value
 from ranef.checks.simulators import Simulator
 
 Floats = NDArray[np.float64]
-
-# Numbers held at a time by the ranks of the simulations among themselves.
-_BLOCK = 4_000_000
 
 
 def outlier_count(values: Floats, draws: int) -> int:
@@ -39,10 +39,10 @@ def by_binomial(values: Floats, draws: int) -> CheckResult:
     return _result(values, count, p_value, expected, "binomial")
 
 
-def by_bootstrap(values: Floats, simulations: Floats, rng: np.random.Generator) -> CheckResult:
+def by_bootstrap(values: Floats, simulator: Simulator, rng: np.random.Generator) -> CheckResult:
     """The number of outliers against that in each simulated data set."""
-    draws = simulations.shape[1]
-    counts = _counts_among_themselves(simulations, rng)
+    draws = simulator.draws
+    counts = _counts_among_themselves(simulator, rng)
     count = outlier_count(values, draws)
     p_value = simulation_p_value(float(count), counts, "two-sided")
     return _result(values, count, p_value, float(counts.mean()) / values.size, "bootstrap", 1.0 / draws)
@@ -51,8 +51,7 @@ def by_bootstrap(values: Floats, simulations: Floats, rng: np.random.Generator) 
 def by_expectation(values: Floats, simulator: Simulator) -> CheckResult:
     """The number of outliers against a Poisson distribution whose mean the simulations give."""
     draws = simulator.draws
-    blocks = simulator.blocks(max(1, _BLOCK // draws))
-    expected = float(sum(np.sum(_outlier_probability(block)) for block in blocks))
+    expected = float(sum(np.sum(_outlier_probability(block)) for _, block in simulator.blocks()))
     count = outlier_count(values, draws)
     at_least = float(pdtrc(count - 1, expected)) if count else 1.0
     p_value = min(1.0, 2.0 * min(float(pdtr(count, expected)), at_least))
@@ -75,6 +74,32 @@ def _outlier_probability(simulations: Floats) -> Floats:
     return np.minimum(made, 1.0)
 
 
+def among_simulations(
+    count: float, rows: int, p_value: float, details: Mapping[str, float], resolution: float
+) -> CheckResult:
+    """What a test against the outliers of the simulated data sets, one-sided, says."""
+    expected = details["expected"]
+    found = p_value < SIGNIFICANT
+    many = count > expected
+    meaning = f"{count:g} of {rows} rows lie outside their simulations; {expected:.3g} are expected of a right model."
+    if found and not many:
+        meaning += f" The farthest lies {details['farthest']:.3g} standard deviations from its expectation."
+    return CheckResult(
+        "Outliers (rows outside their simulations)",
+        "outliers",
+        count,
+        p_value,
+        "greater",
+        meaning,
+        _LOOK if found else "",
+        {"share": count / rows, "expected": expected / rows},
+        resolution=resolution,
+    )
+
+
+_LOOK = "Look at these rows (values near 0 or 1); many of them point to a wrong family or too little dispersion."
+
+
 def _result(
     values: Floats, count: int, p_value: float, expected: float, kind: str, resolution: float = 0.0
 ) -> CheckResult:
@@ -89,30 +114,19 @@ def _result(
         "two-sided",
         f"{count} of {values.size} rows lie outside their simulations; "
         + (f"{expected * values.size:.3g} are expected of a right model."),
-        ""
-        if not found
-        else "Too few: the model's spread is too large; see test_dispersion()."
-        if few
-        else "Look at these rows (values near 0 or 1); many of them point to a wrong family or too little dispersion.",
+        "" if not found else "Too few: the model's spread is too large; see test_dispersion()." if few else _LOOK,
         {"share": share, "expected": expected},
         resolution=resolution,
     )
 
 
-def _counts_among_themselves(simulations: Floats, rng: np.random.Generator) -> Floats:
+def _counts_among_themselves(simulator: Simulator, rng: np.random.Generator) -> Floats:
     """Outliers of every simulated data set among the others."""
-    rows, draws = simulations.shape
-    others = draws - 1
+    others = simulator.draws - 1
     margin = 1.0 / (others + 1)
-    counts = np.zeros(draws)
-    size = max(1, _BLOCK // draws)
-    for start in range(0, rows, size):
-        block = simulations[start : start + size]
-        ordered = np.sort(block, axis=1)
-        less, upto = np.empty(block.shape), np.empty(block.shape)
-        for i in range(block.shape[0]):
-            less[i] = np.searchsorted(ordered[i], block[i], side="left")
-            upto[i] = np.searchsorted(ordered[i], block[i], side="right") - 1  # itself is not one of the others
-        values = (less + rng.random(block.shape) * (upto - less)) / others
+    counts = np.zeros(simulator.draws)
+    for _, block in simulator.blocks():
+        less, equal = ranks(block)
+        values = (less + rng.random(block.shape) * (equal - 1)) / others
         counts += np.count_nonzero((values < margin) | (values > 1.0 - margin), axis=0)
     return counts

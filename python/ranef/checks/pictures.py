@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ranef.checks.groups import by_category
-from ranef.checks.quantiles import QUANTILES, quantile_curves
+from ranef.checks.probes import Quartiles, Uniformity
+from ranef.checks.quantiles import QUANTILES, curve_envelope, quantile_curves
 from ranef.checks.result import SIGNIFICANT, CheckResult
-from ranef.checks.simulated_statistics import Statistic, generic, statistic_of
+from ranef.checks.simulated_statistics import Statistic, values_of
 from ranef.plots import style
-from ranef.textgrid import p_value_texts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +24,8 @@ Floats = NDArray[np.float64]
 # More points than this are drawn as a cloud; more than that, as a sample.
 _CLOUD = 800
 _SAMPLE = 20_000
+# Share of the simulated data sets that envelopes hold.
+_LEVEL = 0.95
 
 
 def page(residuals: SimulatedResiduals, ax: Any = None) -> NDArray[Any]:
@@ -36,19 +37,21 @@ def page(residuals: SimulatedResiduals, ax: Any = None) -> NDArray[Any]:
 
 
 def qq(residuals: SimulatedResiduals, ax: Axes | None = None) -> Axes:
-    """Ordered residuals against expected ones; the tests' p-values below the line, where there are no points."""
+    """Ordered residuals against expected ones, with an envelope; the tests' p-values where there are no points."""
     made = style.axes(ax, 5.0, 4.4)
     values = np.sort(residuals.scaled)
     expected = (np.arange(values.size) + 0.5) / values.size
     if values.size > _SAMPLE:
         shown = np.linspace(0, values.size - 1, _SAMPLE).astype(np.intp)
         values, expected = values[shown], expected[shown]
+    if (sets := residuals.sets) is not None:
+        probe = Uniformity()
+        half = float(np.quantile(probe.distances(sets.run([probe])), _LEVEL))
+        ends = np.array([0.0, 1.0])
+        made.fill_between(ends, ends - half, ends + half, color=style.SKY, alpha=0.25, linewidth=0, zorder=0)
     made.plot([0, 1], [0, 1], color=style.MUTED, linewidth=1.2, zorder=1)
     made.plot(expected, values, ".", color=style.BLUE, markersize=4, zorder=2)
-    tests = [("uniformity", residuals.test_uniformity()), ("outliers", residuals.test_outliers())]
-    if values.size > 1:
-        tests.insert(1, ("dispersion", residuals.test_dispersion()))
-    _write_tests(made, tests)
+    _write_tests(made, list(residuals.tests().items()))
     made.set(xlabel="expected", ylabel="observed", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     made.set_title("QQ plot of the residuals")
     made.set_aspect("equal", adjustable="box")
@@ -56,18 +59,18 @@ def qq(residuals: SimulatedResiduals, ax: Axes | None = None) -> Axes:
 
 
 def against(residuals: SimulatedResiduals, predictor: str | ArrayLike | None, ax: Axes | None = None) -> Axes:
-    """Curves of the quartiles over the points, or boxes by level where the predictor is a factor."""
+    """Curves of the quartiles over the points, with envelopes, or boxes by level where the predictor is a factor."""
     made = style.axes(ax, 5.0, 4.4)
     if predictor is None and np.unique(residuals.predictions).size > 1:
-        _curves(residuals.scaled, residuals.ranked_predictions(), "fitted values (ranks, scaled)", made)
+        _curves(residuals, residuals.ranked_predictions(), "fitted values (ranks, scaled)", made)
     elif predictor is None:
         _boxes(residuals.scaled, np.zeros(len(residuals), np.intp), ["all rows"], "one fitted value", made)
     else:
         name, column = residuals.predictor_column(predictor)
         if column.is_factor:
-            _factor(residuals.scaled, column, name, made)
+            _factor(residuals, column, name, made)
         else:
-            _curves(residuals.scaled, column.numbers(), name, made)
+            _curves(residuals, column.numbers(), name, made)
     made.set(ylabel="residual", ylim=(-0.02, 1.02))
     return made
 
@@ -75,18 +78,18 @@ def against(residuals: SimulatedResiduals, predictor: str | ArrayLike | None, ax
 def statistic(residuals: SimulatedResiduals, wanted: str | Statistic, ax: Axes | None = None) -> Axes:
     """Histogram of the simulated values."""
     made = style.axes(ax)
-    function, name = statistic_of(wanted)
-    result = generic(residuals.observed, residuals.simulation_matrix(), wanted, "two-sided")
-    simulated = [function(column) for column in residuals.simulation_matrix().T]
+    value, simulated, name = values_of(wanted, residuals.observed, residuals.simulated_columns())
     made.hist(simulated, bins="auto", color=style.SKY, edgecolor="white", label="simulated")
-    made.axvline(result.details["observed"], color=style.VERMILION, linewidth=2, label="observed")
+    made.axvline(value, color=style.VERMILION, linewidth=2, label="observed")
     made.set(xlabel=name, ylabel="simulations")
-    made.set_title(f"{name}: p {result.p_text}")
+    tested = residuals.is_tested
+    made.set_title(f"{name}: p {residuals.test_generic(wanted).p_text}" if tested else name)
     made.legend(frameon=False)
     return made
 
 
-def _curves(values: Floats, predictor: Floats, name: str, ax: Axes) -> None:
+def _curves(residuals: SimulatedResiduals, predictor: Floats, name: str, ax: Axes) -> None:
+    values = residuals.scaled
     rng = np.random.default_rng(0)
     many = values.size > _CLOUD
     shown = rng.choice(values.size, _SAMPLE, replace=False) if values.size > _SAMPLE else np.arange(values.size)
@@ -96,21 +99,29 @@ def _curves(values: Floats, predictor: Floats, name: str, ax: Axes) -> None:
     if extreme.any():
         ax.scatter(predictor[extreme], values[extreme], s=26, marker="*", color=style.VERMILION, zorder=5)
     found = quantile_curves(values, predictor)
-    for tau, curve, p in zip(QUANTILES, found.curves, found.p_values, strict=True):
+    if (sets := residuals.sets) is not None:
+        probe = Quartiles(found.basis, QUANTILES)
+        for low, high in curve_envelope(found, probe.scores(sets.run([probe])), _LEVEL):
+            ax.fill_between(found.grid, low, high, color=style.SKY, alpha=0.25, linewidth=0, zorder=1)
+    test = residuals.test_quantiles(predictor) if residuals.is_tested else None
+    bent = [False] * len(QUANTILES) if test is None else list(test.to_frame()["p_adjusted"] < SIGNIFICANT)
+    for tau, curve, wrong in zip(QUANTILES, found.curves, bent, strict=True):
         ax.axhline(tau, color=style.INK, linewidth=0.9, linestyle=(0, (4, 3)), zorder=3)
-        hue, width = (style.VERMILION, 2.2) if p < SIGNIFICANT else (style.BLUE, 1.8)
+        hue, width = (style.VERMILION, 2.2) if wrong else (style.BLUE, 1.8)
         ax.plot(found.grid, curve, color=hue, linewidth=width, zorder=4)
-    smallest = float(found.p_values.min())
-    verdict = "deviate" if smallest < SIGNIFICANT else "level"
     ax.set_xlabel(style.shorten(name, 40))
-    ax.set_title(f"Residuals: quartiles {verdict} (p {_p_text(smallest)})")
+    ax.set_title(
+        "Residuals: quartiles"
+        if test is None
+        else f"Residuals: quartiles {'level' if test.ok else 'deviate'} (p {test.p_text})"
+    )
 
 
-def _factor(values: Floats, column: Column, name: str, ax: Axes) -> None:
+def _factor(residuals: SimulatedResiduals, column: Column, name: str, ax: Axes) -> None:
     codes, labels = column.factor()
-    result = by_category(values, codes.astype(np.intp), labels, name) if len(labels) > 1 else None
-    _boxes(values, codes.astype(np.intp), list(labels), name, ax)
-    if result is not None:
+    _boxes(residuals.scaled, codes.astype(np.intp), list(labels), name, ax)
+    if len(labels) > 1 and residuals.is_tested:
+        result = residuals.test_categorical(np.asarray(labels)[codes])
         ax.set_title(f"Residuals by {style.shorten(name)} (p {result.p_text})")
 
 
@@ -144,8 +155,3 @@ def _write_tests(ax: Axes, tests: list[tuple[str, CheckResult]]) -> None:
             fontsize="small",
             color=style.INK if result.ok else style.VERMILION,
         )
-
-
-def _p_text(p_value: float) -> str:
-    text = p_value_texts([p_value])[0].strip()
-    return text if text.startswith("<") else f"= {text}"

@@ -7,9 +7,9 @@ zero and variance tau (1 - tau). With B the values of a natural cubic spline of 
 
 the rank score test of quantile regression (Gutenbrunner, Jureckova, Koenker and Portnoy 1993, Journal of Nonparametric
 Statistics 2, 307-331) for a known value under the hypothesis: no density need be estimated. Rows that share random
-numbers or groups are taken as independent. The curves minimise the check loss of Koenker and Bassett (1978,
-Econometrica 46, 33-50) over the same spline, by the majorising iteration of Hunter and Lange (2000, Journal of
-Computational and Graphical Statistics 9, 60-77).
+numbers or groups are taken as independent here; `probes.Quartiles` takes the scores' covariance from simulations. The
+curves minimise the check loss of Koenker and Bassett (1978, Econometrica 46, 33-50) over the same spline, by the
+majorising iteration of Hunter and Lange (2000, Journal of Computational and Graphical Statistics 9, 60-77).
 """
 
 from __future__ import annotations
@@ -41,52 +41,82 @@ class QuantileCurves:
     Attributes
     ----------
     grid : (m,) values of the predictor; curves : (3, m) quantiles 0.25, 0.5, 0.75 there
-    p_values : (3,) of the tests that each is level at its own value, adjusted by Benjamini and Hochberg
+    basis, on_grid : (n, k) and (m, k) the spline's functions at the rows and on the grid
     """
 
     grid: Floats
     curves: Floats
-    p_values: Floats
+    basis: Floats
+    on_grid: Floats
 
 
 def quantile_test(values: Floats, predictor: Floats, name: str) -> CheckResult:
-    """The tests at the three quartiles; the overall p-value is the smallest of Benjamini and Hochberg's."""
-    basis = _Spline.of(predictor, values.size).columns(predictor)
-    statistics = np.array([_score_statistic(values, basis, tau) for tau in QUANTILES])
+    """The tests at the three quartiles, of independent residuals; overall Benjamini and Hochberg's least p-value."""
     from scipy.special import chdtrc
 
+    basis = spline_basis(predictor)
+    statistics = np.array([_score_statistic(values, basis, tau) for tau in QUANTILES])
     p_values = np.asarray(chdtrc(float(basis.shape[1]), statistics))
+    return quantile_result(name, statistics, p_values, basis.shape[1], None)
+
+
+def quantile_result(
+    name: str, statistics: Floats, p_values: Floats, df: int, overall: float | None, resolution: float = 0.0
+) -> CheckResult:
+    """What the tests at the three quartiles say; overall, if not given, Benjamini and Hochberg's least p-value."""
     adjusted = benjamini_hochberg(p_values)
     table = pd.DataFrame(
-        {"quantile": QUANTILES, "chisq": statistics, "df": basis.shape[1], "p_value": p_values, "p_adjusted": adjusted}
+        {"quantile": QUANTILES, "chisq": statistics, "df": df, "p_value": p_values, "p_adjusted": adjusted}
     )
+    p_value = float(adjusted.min()) if overall is None else overall
     wrong = [f"{tau:g}" for tau, p in zip(QUANTILES, adjusted, strict=True) if p < SIGNIFICANT]
+    found = p_value < SIGNIFICANT
     return CheckResult(
         f"Quantiles of the residuals along {name}",
         "largest chi-square",
         float(statistics.max()),
-        float(adjusted.min()),
+        p_value,
         "two-sided",
-        f"Quantile {', '.join(wrong)} of the residuals: not level along {name}."
-        if wrong
-        else f"The quartiles of the residuals are level along {name}.",
+        (f"Quantile {', '.join(wrong)} of the residuals: " if wrong else "The quartiles of the residuals are ")
+        + f"not level along {name}."
+        if found
+        else f"No evidence against level quartiles of the residuals along {name}.",
         f"A bend says that {name} acts otherwise than the formula has it (try poly or bs); a spread that changes, that "
         "the dispersion does (dispformula)."
-        if wrong
+        if found
         else "",
         table=table,
+        resolution=resolution,
     )
 
 
+def spline_basis(predictor: Floats, most: int = _MOST_COLUMNS) -> Floats:
+    """(n, k) 1, the predictor and its bends, at most `most` columns in all."""
+    return _Spline.of(predictor, predictor.size, most).columns(predictor)
+
+
 def quantile_curves(values: Floats, predictor: Floats, points: int = 100) -> QuantileCurves:
-    """The curves, for a plot, with the tests' p-values."""
+    """The curves, for a plot."""
     spline = _Spline.of(predictor, values.size)
     basis = spline.columns(predictor)
     grid = np.linspace(predictor.min(), predictor.max(), points)
     on_grid = spline.columns(grid)
     fits = [on_grid @ quantile_regression(values, basis, tau) for tau in QUANTILES]
-    p_values = np.asarray(quantile_test(values, predictor, "predictor").to_frame()["p_adjusted"], dtype=np.float64)
-    return QuantileCurves(grid, np.clip(np.array(fits), 0.0, 1.0), p_values)
+    return QuantileCurves(grid, np.clip(np.array(fits), 0.0, 1.0), basis, on_grid)
+
+
+def curve_envelope(curves: QuantileCurves, scores: list[Floats], level: float) -> Floats:
+    """(3, 2, m) central range of the curves of the simulated data sets, pointwise.
+
+    To first order the curve of quantile tau is tau + b(x)' (B'B)^-1 s, s the scores (k, M) of quantile regression.
+    """
+    inverse = np.linalg.pinv(curves.basis.T @ curves.basis)
+    tail = 0.5 - 0.5 * level
+    made = [
+        tau + np.quantile(curves.on_grid @ (inverse @ score), [tail, 1.0 - tail], axis=1)
+        for tau, score in zip(QUANTILES, scores, strict=True)
+    ]
+    return np.clip(np.array(made), 0.0, 1.0)
 
 
 def quantile_regression(values: Floats, basis: Floats, tau: float) -> Floats:
@@ -134,7 +164,7 @@ class _Spline:
     knots: Floats
 
     @classmethod
-    def of(cls, predictor: Floats, rows: int) -> _Spline:
+    def of(cls, predictor: Floats, rows: int, most: int = _MOST_COLUMNS) -> _Spline:
         """Knots at quantiles of the predictor, fewer for few rows or few different values.
 
         Raises
@@ -148,7 +178,7 @@ class _Spline:
         if not np.isfinite(width):
             raise DataError("the predictor has values that are not finite: no curve can be drawn along it")
         scaled = (predictor - start) / width
-        columns = int(np.clip(rows // _ROWS_PER_COLUMN, 2, _MOST_COLUMNS))
+        columns = int(np.clip(rows // _ROWS_PER_COLUMN, 2, most))
         knots = np.unique(np.quantile(scaled, np.linspace(0.0, 1.0, columns)))
         return cls(start, width, knots)
 

@@ -33,7 +33,7 @@ class CheckResult:
     advice : what to do, empty where nothing need be done
     details : other numbers by name
     table : one row a part (a group, a quantile); None where there is one part
-    resolution : smallest p-value but zero that could have been found, 1 / simulations; 0 where there is no such limit
+    resolution : smallest p-value (but zero, of textbook forms) that simulations could give; 0 where there is no limit
     """
 
     name: str
@@ -54,9 +54,11 @@ class CheckResult:
 
     @property
     def p_text(self) -> str:
-        """The p-value as ``"= 0.012"`` or ``"< 0.004"``."""
+        """The p-value as ``"= 0.012"``; ``"<= 0.004"`` or ``"< 0.004"`` where simulations tell no more."""
         if self.p_value < self.resolution:
             return f"< {self.resolution:.3g}"
+        if self.p_value == self.resolution:
+            return f"<= {self.resolution:.2g}"
         text = p_value_texts([self.p_value])[0].strip()
         return text if text.startswith("<") else f"= {text}"
 

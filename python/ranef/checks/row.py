@@ -10,8 +10,8 @@ from ranef.textgrid import p_value_texts
 
 Verdict = Literal["ok", "attention", "problem", "unknown"]
 
-# P-values below it, together with an effect that matters, are a problem.
-STRONG = 0.001
+# Adjusted p-values below it, together with an effect that matters, are a problem.
+STRONG = 0.004
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class CheckRow:
     value : the quantity; p_value : of its test, None where there is none
     verdict : ``"ok"``, ``"attention"``, ``"problem"``, or ``"unknown"`` where it could not be computed
     meaning : in words; advice : what to do, empty where nothing need be done
-    resolution : smallest p-value but zero that could have been found; 0 where there is no such limit
+    resolution : smallest p-value that could have been found; 0 where there is no such limit
+    p_adjusted : Holm's, over the tests of the table; None where there is no test
     """
 
     check: str
@@ -35,6 +36,7 @@ class CheckRow:
     meaning: str
     advice: str = ""
     resolution: float = 0.0
+    p_adjusted: float | None = None
 
     @property
     def value_text(self) -> str:
@@ -46,13 +48,18 @@ class CheckRow:
         """The p-value, empty where there is no test."""
         if self.p_value is None:
             return ""
-        if self.p_value < self.resolution:
-            return f"< {self.resolution:.3g}"
+        if self.p_value <= self.resolution:
+            return f"<= {self.resolution:.2g}"
         return p_value_texts([self.p_value])[0].strip()
 
 
-def verdict_of(p_value: float, large: bool) -> Verdict:
-    """By the p-value, and whether the effect is large: what is significant and small deserves attention only."""
-    if not p_value < SIGNIFICANT:
+def verdict_of(p_adjusted: float, large: bool, at_end: bool) -> Verdict:
+    """By the adjusted p-value, and whether the effect is large: what is significant and small deserves attention only.
+
+    Parameters
+    ----------
+    at_end : whether the p-value is the smallest that could be found, and might be any smaller one
+    """
+    if not p_adjusted < SIGNIFICANT:
         return "ok"
-    return "problem" if large and p_value < STRONG else "attention"
+    return "problem" if large and (at_end or p_adjusted < STRONG) else "attention"

@@ -1,12 +1,12 @@
 """Statistics of the observed data against the same statistics of simulated data.
 
-The p-value is a fraction of the simulations, at least the observed or at most the observed value; two-sided, twice the
-smaller, at most 1. Its resolution is 1 / draws: 0 means less than that.
+The textbook p-value is a fraction of the simulations, at least the observed or at most the observed value; two-sided,
+twice the smaller, at most 1. Its resolution is 1 / draws: 0 means less than that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import numpy as np
@@ -52,81 +52,84 @@ def simulation_p_value(observed: float, simulated: Floats, alternative: str) -> 
     return min(2.0 * min(less, greater), 1.0)
 
 
-def dispersion(observed: float, simulated: Floats, alternative: str) -> CheckResult:
-    """Variance of the observed residuals about the fitted values over the simulated data's."""
+def dispersion_ratio(observed: float, simulated: Floats, alternative: str) -> tuple[float, float]:
+    """Variance of the observed residuals about the fitted values over the simulated data's mean, and its p-value."""
     p_value = simulation_p_value(observed, simulated, alternative)
     mean = float(np.mean(simulated))
-    ratio = observed / mean if mean > 0 else float("nan")
+    return observed / mean if mean > 0 else float("nan"), p_value
+
+
+def dispersion(ratio: float, p_value: float, alternative: str, resolution: float, of: str) -> CheckResult:
+    """What a ratio of variances says; `of` names them."""
+    times = f"the data vary {ratio:.3g} times as much (in variance) as the model says."
     if not p_value < SIGNIFICANT:
-        meaning, advice = "The data vary about the fitted values as much as the model says.", ""
+        meaning, advice = "No evidence against the variance that the model gives the data.", ""
     elif ratio > 1:
-        meaning = f"Overdispersion: the data vary {ratio:.3g} times as much (in variance) as the model says."
+        meaning = f"Overdispersion: {times}"
         advice = (
             "Look for missing covariates, interactions and outliers, then for a family with a dispersion parameter "
             "(nbinom2, betabinomial), a dispformula, or random effects of the observations."
         )
     else:
-        meaning = f"Underdispersion: the data vary {ratio:.3g} times as much (in variance) as the model says."
-        advice = "Standard errors are too large; look for too rich random effects, or a family with less variance."
+        meaning = f"Underdispersion: {times}"
+        advice = "Standard errors are too large; look for a family with less variance, or rows that repeat each other."
     return CheckResult(
-        "Dispersion (variance about the fitted values, observed over simulated)",
+        f"Dispersion ({of}, observed over simulated)",
         "ratio",
         ratio,
         p_value,
         alternative,
         meaning,
         advice,
-        resolution=1.0 / simulated.size,
+        resolution=resolution,
     )
 
 
-def zero_inflation(observed: int, simulated: Floats, alternative: str) -> CheckResult:
-    """Number of zeros over the mean number in the simulated data."""
+def zero_ratio(observed: int, simulated: Floats, alternative: str) -> tuple[float, float, float]:
+    """Number of zeros over the mean number in the simulated data, its p-value, and that mean."""
     mean = float(np.mean(simulated))
-    p_value = simulation_p_value(float(observed), simulated, alternative)
-    if mean > 0:
-        ratio = observed / mean
-        meaning = f"{observed} zeros where the model expects {mean:.4g}"
-        meaning += ": too many." if ratio > 1 else ": too few." if ratio < 1 else "."
-    else:
-        ratio = float("nan") if observed == 0 else float("inf")
-        meaning = "No zeros, and the model expects none." if observed == 0 else f"{observed} zeros: the model has none."
+    ratio = observed / mean if mean > 0 else float("nan") if observed == 0 else float("inf")
+    return ratio, simulation_p_value(float(observed), simulated, alternative), mean
+
+
+def zero_inflation(
+    observed: float, expected: float, ratio: float, p_value: float, alternative: str, resolution: float, name: str
+) -> CheckResult:
+    """What a number of zeros says; `name` is what the expected number is called."""
+    found = p_value < SIGNIFICANT
     advice = ""
-    if p_value < SIGNIFICANT:
+    if expected <= 0:
+        meaning = (
+            "No zeros, and the model expects none." if observed == 0 else f"{observed:g} zeros: the model has none."
+        )
+    else:
+        meaning = f"{observed:g} zeros where the model expects {expected:.4g}"
+        meaning += ": no evidence against it." if not found else ": too many." if ratio > 1 else ": too few."
+    if found:
         advice = (
             "First give the counts room to vary (nbinom2, random effects): that makes zeros too; then ziformula, "
             "or a hurdle (a truncated family with ziformula)."
-            if observed > mean
+            if observed > expected
             else "Leave zero inflation out, or use a family with fewer zeros."
         )
-    elif mean > 0:
-        meaning = f"{observed} zeros where the model expects {mean:.4g}: as many as it would give."
     return CheckResult(
-        "Zeros (number, observed over mean simulated)",
+        "Zeros (number, observed over expected)",
         "ratio",
         ratio,
         p_value,
         alternative,
         meaning,
         advice,
-        {"observed": float(observed), "mean_simulated": mean},
-        resolution=1.0 / simulated.size,
+        {"observed": float(observed), name: expected},
+        resolution=resolution,
     )
 
 
-def generic(observed: Floats, simulations: Floats, statistic: str | Statistic, alternative: str) -> CheckResult:
-    """Any function of a data set, observed over the mean of the simulated data sets.
-
-    Raises
-    ------
-    DataError
-        If the statistic has no known name, or is not a finite number for the data or for a simulation.
-    """
-    function, name = statistic_of(statistic)
-    value = _number(function(observed), name, "the observed response")
-    simulated = np.array([_number(function(column), name, "a simulated response") for column in simulations.T])
+def generic(
+    value: float, simulated: Floats, name: str, p_value: float, alternative: str, resolution: float
+) -> CheckResult:
+    """What any statistic of a data set, over its mean in the simulated data sets, says."""
     mean = float(np.mean(simulated))
-    p_value = simulation_p_value(value, simulated, alternative)
     ratio = value / mean if mean != 0 else float("nan") if value == 0 else float("inf")
     found = p_value < SIGNIFICANT
     return CheckResult(
@@ -136,11 +139,24 @@ def generic(observed: Floats, simulations: Floats, statistic: str | Statistic, a
         p_value,
         alternative,
         f"{name} is {value:.4g}; simulated data have {mean:.4g} on average"
-        + (", and hardly ever a value as extreme." if found else ", and such values are common."),
+        + (", and hardly ever a value as extreme." if found else ": no evidence against the model."),
         "The model does not reproduce this feature of the data; ask which part of it should." if found else "",
         {"observed": value, "mean_simulated": mean},
-        resolution=1.0 / simulated.size,
+        resolution=resolution,
     )
+
+
+def values_of(statistic: str | Statistic, observed: Floats, columns: Iterable[Floats]) -> tuple[float, Floats, str]:
+    """The statistic of the observed data, of every simulated data set, and its name.
+
+    Raises
+    ------
+    DataError
+        If the statistic has no known name, or is not a finite number for the data or for a simulation.
+    """
+    function, name = statistic_of(statistic)
+    value = _number(function(observed), name, "the observed response")
+    return value, np.array([_number(function(c), name, "a simulated response") for c in columns]), name
 
 
 def statistic_of(statistic: str | Statistic) -> tuple[Statistic, str]:

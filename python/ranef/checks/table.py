@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ranef.checks.collinearity import variance_inflation
-from ranef.checks.data_rows import overdispersion_row, simulated_rows, zero_row
-from ranef.checks.fit_rows import collinearity_row, convergence_row, laplace_row, normality_rows, singularity_row
+from ranef.checks.data_rows import test_rows
+from ranef.checks.fit_rows import collinearity_row, convergence_row, laplace_row, singularity_row
 from ranef.checks.influence_rows import influence_rows
+from ranef.checks.making import simulate_residuals
 from ranef.checks.row import CheckRow
-from ranef.checks.simulated import SimulatedResiduals, simulate_residuals
+from ranef.checks.simulated import SimulatedResiduals
 from ranef.textgrid import text_grid
 
 if TYPE_CHECKING:
     from ranef.result import Fit
 
 _WIDTH = 110
-_COLUMNS = ["check", "quantity", "value", "p_value", "verdict", "meaning", "advice"]
+_COLUMNS = ["check", "quantity", "value", "p_value", "p_adjusted", "verdict", "meaning", "advice"]
 
 
 class Checks:
@@ -44,12 +45,12 @@ class Checks:
         return all(row.verdict != "problem" for row in self.rows)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a check: ``check``, ``quantity``, ``value``, ``p_value`` (NaN: no test), ``verdict``, ``meaning``,
-        ``advice``."""
+        """One row a check: ``check``, ``quantity``, ``value``, ``p_value`` (NaN: no test), ``p_adjusted`` (Holm's, over
+        the tests), ``verdict``, ``meaning``, ``advice``."""
         made = []
         for row in self.rows:
-            p_value = float("nan") if row.p_value is None else row.p_value
-            made.append((row.check, row.quantity, row.value, p_value, row.verdict, row.meaning, row.advice))
+            p_values = [float("nan") if p is None else p for p in (row.p_value, row.p_adjusted)]
+            made.append((row.check, row.quantity, row.value, *p_values, row.verdict, row.meaning, row.advice))
         return pd.DataFrame(made, columns=_COLUMNS)
 
     def __str__(self) -> str:
@@ -85,19 +86,16 @@ def _cells(row: CheckRow) -> list[str]:
     return [row.check, row.quantity, row.value_text, row.p_text, row.verdict, row.meaning, row.advice]
 
 
-def check(fit: Fit, n: int, seed: int) -> Checks:
+def check(fit: Fit, n: int, seed: int, refit: bool) -> Checks:
     """See `Fit.check`."""
     fit.require_data("check()")
-    residuals = simulate_residuals(fit, n, seed, "conditional", None)
+    residuals = simulate_residuals(fit, n, seed, "unconditional", None)
     rows = [
         convergence_row(fit),
         singularity_row(fit),
-        overdispersion_row(fit),
-        *simulated_rows(residuals),
-        zero_row(fit),
+        *test_rows(fit, n, seed, refit=refit),
         collinearity_row(fit),
         *influence_rows(fit),
-        *normality_rows(fit),
         laplace_row(fit, seed),
     ]
     return Checks(tuple(row for row in rows if row is not None), residuals, variance_inflation(fit))

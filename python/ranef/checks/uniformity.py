@@ -14,7 +14,7 @@ _EXACT_BELOW = 100
 
 
 def kolmogorov_smirnov(values: Floats) -> tuple[float, float]:
-    """Distance of the residuals' distribution from the uniform one, and its two-sided p-value.
+    """Distance of the residuals' distribution from the uniform one, and its two-sided p-value if they are independent.
 
     The p-value is exact for fewer than 100 different values, asymptotic else.
     """
@@ -25,9 +25,8 @@ def kolmogorov_smirnov(values: Floats) -> tuple[float, float]:
     return float(found.statistic), float(found.pvalue)
 
 
-def uniformity(values: Floats) -> CheckResult:
+def uniformity(distance: float, p_value: float, resolution: float = 0.0) -> CheckResult:
     """The test for all residuals together."""
-    distance, p_value = kolmogorov_smirnov(values)
     found = p_value < SIGNIFICANT
     return CheckResult(
         "Uniformity of the residuals (Kolmogorov-Smirnov)",
@@ -37,9 +36,10 @@ def uniformity(values: Floats) -> CheckResult:
         "two-sided",
         "The residuals are not uniform: the model's distribution is not that of the data."
         if found
-        else "The residuals are as uniform as those of a right model would be.",
+        else "No evidence against the model's distribution.",
         "See test_dispersion(), test_zero_inflation() and the QQ plot for the kind of misfit; with many rows even a "
         "small distance is significant."
         if found
         else "",
+        resolution=resolution,
     )
