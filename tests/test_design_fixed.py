@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ranef import families
 from ranef.design.build import build_design
 from ranef.design.design import FixedDesign
-from ranef.design.fixed import build_matrix
+from ranef.design.fixed import build_matrix, rebuild
 from ranef.design.frame import open_table
 from ranef.errors import DataError
 from ranef.formula.parse import parse_formula
@@ -61,14 +61,38 @@ def test_names_and_values_are_formulaics(formula: str) -> None:
     np.testing.assert_array_equal(matrix, theirs.to_numpy(dtype=float))
 
 
+FUNCTIONS = [
+    "poly(x, 2) * f", "poly(x, 2, raw=True)", "bs(x, df=5, include_intercept=True) + f", "f:bs(z, df=4):h",
+    "cr(x, df=4)", "cc(z, df=4):f", "scale(x) + center(z):k", "C(f, contr.sum):h", "C(n, contr.poly) * x",
+    "C(k, contr.helmert):C(f, contr.diff)", "C(f, contr.treatment('b')):x", "C(f, levels=['c', 'b', 'a']) + z",
+    "C(x > 0):z", "f:C(f)", "0 + C(f, contr.SAS) * h", "C(f, spans_intercept=False) + h",
+    "C(f, [[1, 0], [0, 1], [-1, -1]])", "I(x**2 - 2 * z / 3) + I(-x**2):f", "np.log(z):k", "scale(poly(x, 2)):h",
+    "poly(np.exp(x), 3) + n", "I(f == 'a'):h", "b:f:h + I(x)", "f:h:k", "(f + h + k)**3 - f:h",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("formula", FUNCTIONS)
+def test_functions_and_contrasts_are_formulaics(formula: str) -> None:
+    terms = parse_formula(f"y ~ {formula}").right.fixed
+    made, spec = build_matrix(terms, open_table(DATA).columns(COLUMNS, formula), {})
+    theirs = formulaic.Formula(formula).get_model_matrix(DATA)
+    assert spec.names == tuple(theirs.columns)
+    np.testing.assert_allclose(made, theirs.to_numpy(dtype=float), rtol=1e-12, atol=1e-12)
+    again = rebuild(spec, open_table(DATA.tail(9)).columns(COLUMNS, formula))
+    expected = theirs.model_spec.get_model_matrix(DATA.tail(9)).to_numpy(dtype=float)
+    np.testing.assert_allclose(again, expected, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("formula", ["x * f", "0 + f + x", "f * h * k", "(x + f + h)^2", "b:x", "n + f:n"])
-def test_models_of_plain_terms_do_not_need_formulaic(formula: str) -> None:
+def test_models_of_plain_terms_take_the_short_way(formula: str) -> None:
     assert fixed(f"y ~ {formula}").spec.matrix.plain is not None
 
 
 @pytest.mark.parametrize("formula", ["f:h", "f:x", "poly(x, 2)", "C(n)", "log(z)", "0 + f:h"])
-def test_formulaic_decides_what_plain_terms_cannot(formula: str) -> None:
-    assert fixed(f"y ~ {formula}").spec.matrix.plain is None
+def test_other_models_take_the_general_way(formula: str) -> None:
+    spec = fixed(f"y ~ {formula}").spec.matrix
+    assert spec.plain is None
+    assert spec.general is not None
 
 
 def test_columns_that_depend_on_earlier_ones_are_dropped_and_named() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -108,3 +109,13 @@ def test_other_files_are_refused(tmp_path):
         ranef.load(tmp_path / "later")
     with pytest.raises(FileNotFoundError):
         ranef.load(tmp_path / "absent")
+
+
+def test_a_file_with_the_memory_of_formulaic_predicts_as_the_fit_that_wrote_it(tmp_path):
+    """Written with ``poly``, ``ns``, ``scale``, contrasts and an interaction without margins."""
+    folder = Path(__file__).parent / "reference" / "saved"
+    new = pd.read_csv(folder / "formulaic.csv")
+    loaded = ranef.load(folder / "formulaic.ranef")
+    np.testing.assert_allclose(loaded.predict(new), new["prediction"], rtol=1e-13)
+    loaded.save(tmp_path / "again")
+    np.testing.assert_array_equal(ranef.load(tmp_path / "again").predict(new.tail(3)), loaded.predict(new.tail(3)))

@@ -6,9 +6,16 @@ nothing of this package can still catch them.
 
 from __future__ import annotations
 
+# Characters of a message, and of the line of a formula below it, that are shown; of what is longer both ends.
+_LONGEST_MESSAGE = 1500
+_LONGEST_LINE = 240
+
 
 class RanefError(Exception):
     """Base of all errors of this package."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(shortened(a, _LONGEST_MESSAGE) if isinstance(a, str) else a for a in args))
 
 
 class FormulaError(RanefError, ValueError):
@@ -25,7 +32,7 @@ class FormulaError(RanefError, ValueError):
         self.message = message
         self.formula = formula
         self.position = position
-        super().__init__(message + _pointer(formula, position))
+        super().__init__(shortened(message, _LONGEST_MESSAGE // 2) + pointer(formula, position))
 
     def __reduce__(self) -> tuple[type[FormulaError], tuple[str, str | None, int | None]]:
         return type(self), (self.message, self.formula, self.position)
@@ -78,10 +85,30 @@ class DesignWarning(RanefWarning):
     """A design that was changed or is fragile: dropped columns, separated levels."""
 
 
-def _pointer(formula: str | None, position: int | None) -> str:
+def shortened(text: str, longest: int) -> str:
+    """`text`, or its beginning and end if it is longer.
+
+    Examples
+    --------
+    >>> shortened("abcdefghijklmnopqrstuvwxyz", 15)
+    'abcdefghi ... xyz'
+    """
+    if len(text) <= longest:
+        return text
+    tail = longest // 4
+    return f"{text[: longest - 2 * tail]} ... {text[len(text) - tail :]}"
+
+
+def pointer(formula: str | None, position: int | None) -> str:
+    """The formula on a line of its own, and a caret under the character at `position`."""
     if formula is None:
         return ""
-    flat = formula.replace("\n", " ").replace("\t", " ")
+    start = 0
+    if position is not None and len(formula) > _LONGEST_LINE:
+        start = max(0, min(position, len(formula)) - _LONGEST_LINE // 2)
+    part = formula[start : start + _LONGEST_LINE]
+    line = "".join(c if c.isprintable() else " " for c in part)
+    shown = f"{'...' if start else ''}{line}{'...' if start + len(part) < len(formula) else ''}"
     if position is None:
-        return f"\n  {flat}"
-    return f"\n  {flat}\n  {' ' * position}^"
+        return f"\n  {shown}"
+    return f"\n  {shown}\n  {' ' * (position - start + (3 if start else 0))}^"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from ranef.control import Control
 from ranef.design.build import NaAction, build_design
 from ranef.errors import DataError, FormulaError, NotAvailableError
 from ranef.families import Family, FamilyConstructor
+from ranef.formula.functions import UserFunction, user_functions
 from ranef.formula.parse import has_dot, parse_formula
 from ranef.information import Information, checked_information
 from ranef.parameters import Values
@@ -39,6 +40,7 @@ def fit(
     fixed: Mapping[str, float] | None = None,
     priors: Mapping[str, Any] | None = None,
     vcov: Information | None = None,
+    functions: Mapping[str, Callable[..., Any]] | None = None,
     control: Control | None = None,
 ) -> Fit:
     """Fit a mixed model.
@@ -81,6 +83,9 @@ def fit(
         Information that all standard errors rest on. None: expected for linear mixed models (lmer's, coefficients
         given the variances), observed information of all parameters (glmmTMB's) for the rest. Methods of the fit take
         the same words.
+    functions : dict
+        Functions of your own that formulas may call, by the name they have there: ``{"dose": f}`` for ``dose(x)``. They
+        get arrays and return a number (or a row of numbers) for each row, the same for the same row in any table.
     control : Control
 
     Returns
@@ -123,6 +128,7 @@ def fit(
         fixed=fixed,
         priors=priors,
         vcov=vcov,
+        functions=functions,
         control=control,
     ).fit()
 
@@ -145,6 +151,7 @@ def model(
     fixed: Mapping[str, float] | None = None,
     priors: Mapping[str, Any] | None = None,
     vcov: Information | None = None,
+    functions: Mapping[str, Callable[..., Any]] | None = None,
     control: Control | None = None,
 ) -> Model:
     """The model without fitting it: parameter names, starting values, log-likelihood; arguments as for `fit`.
@@ -161,6 +168,7 @@ def model(
     ['Intercept', 'cover', 'log_phi', 'sd(Intercept|pond)']
     """
     check_argument_types(n_agq=n_agq, reml=reml, contrasts=contrasts, fixed=fixed, control=control)
+    user_functions(functions)
     refuse_what_is_planned(method, n_agq, priors)
     check_method(method, bool(reml))
     specification = Specification(
@@ -178,6 +186,7 @@ def model(
         start=start,
         fixed=fixed,
         vcov=vcov,
+        functions=None if functions is None else dict(functions),
         control=Control() if control is None else control,
     )
     made = design_model(specification)
@@ -243,7 +252,8 @@ def check_argument_types(*, n_agq: object, reml: object, contrasts: object, fixe
 def design_model(specification: Specification) -> Model:
     """Read formulas and data into matrices."""
     began = time.perf_counter()
-    parse_ahead(specification.formula)
+    functions = specification.formula_functions
+    parse_ahead(specification.formula, functions)
     parsed = time.perf_counter()
     design = build_design(
         specification.formula,
@@ -255,13 +265,14 @@ def design_model(specification: Specification) -> Model:
         offset=specification.offset,
         contrasts=specification.contrasts,
         na_action=specification.na_action,
+        functions=functions,
     )
     return Model(specification, design, {"parse": parsed - began, "design": time.perf_counter() - parsed})
 
 
-def parse_ahead(formula: str) -> None:
+def parse_ahead(formula: str, functions: tuple[UserFunction, ...] = ()) -> None:
     """Parse the formula (the parser remembers it), unless a ``.`` in it waits for the columns of the data."""
     if not isinstance(formula, str):
         raise FormulaError(f"formula must be text such as 'y ~ x + (x | g)', got {formula!r}")
     if not has_dot(formula):
-        parse_formula(formula)
+        parse_formula(formula, None, functions)

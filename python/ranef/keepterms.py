@@ -42,7 +42,7 @@ def kept_terms(fit: Fit, re_form: str | None) -> tuple[bool, ...]:
         return (True,) * len(terms)
     if not isinstance(re_form, str):
         raise FormulaError(f"re_form must be None or a formula such as '~0' or '~ (1 | site)', got {re_form!r}")
-    named = parse_one_sided(re_form).random
+    named = parse_one_sided(re_form, functions=fit.model.specification.formula_functions).random
     for term in named:
         if not any(term.same_as(own) for own in terms):
             raise FormulaError(f"re_form keeps {term.source}, which is no random term of the model: {_listed(terms)}")
@@ -57,13 +57,12 @@ def written_terms(fit: Fit) -> tuple[RandomTerm, ...]:
 def _places_of(fit: Fit, key: str) -> list[int]:
     """Terms that a key of `random` means: all of a grouping factor, or the one that is written so."""
     terms = written_terms(fit)
-    if "|" in key:
+    places = [i for i, own in enumerate(terms) if own.group == key]
+    if not places and "|" in key:
         bare = key.strip()
         text = bare if bare.endswith(")") else f"({bare})"
-        named = parse_one_sided(f"~ {text}").random
+        named = parse_one_sided(f"~ {text}", functions=fit.model.specification.formula_functions).random
         places = [i for i, own in enumerate(terms) if any(own.same_as(term) for term in named)]
-    else:
-        places = [i for i, own in enumerate(terms) if own.group == key]
     if not places:
         raise FormulaError(f"random has the key {key!r}, which is no group or random term: {_listed(terms)}")
     return places

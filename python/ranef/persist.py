@@ -7,6 +7,7 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +17,16 @@ from numpy.typing import NDArray
 
 from ranef import families
 from ranef.control import Control
-from ranef.design import design, fixed, plain, predictor, random
+from ranef.design import design, fixed, general, plain, predictor, random
 from ranef.diagnose import all_findings
 from ranef.errors import DataError
 from ranef.estimate import Estimate, Look
 from ranef.families import Family
 from ranef.finding import Finding
 from ranef.formula import algebra, expression, random_terms
+from ranef.formula.functions import UserFunction, user_functions
 from ranef.joint import JointPrecision, joint_precision
-from ranef.modelspec import Recipe, recipe_of, spec_of
+from ranef.modelspec import Recipe, read_matrix_spec
 from ranef.parameters import Parameter
 from ranef.plainform import Decoder, Encoder
 from ranef.uncertainty import Uncertainty
@@ -53,7 +55,7 @@ class Stored:
     joint : precision of the random effects and their dependence on the parameters; None without random terms
     findings : the diagnosis
     converged : whether the fit was at its optimum
-    recipes : what formulaic's memory is made of
+    recipes : of files that kept it, what formulaic's memory was made of
     """
 
     nobs: float
@@ -65,7 +67,7 @@ class Stored:
     joint: JointPrecision | None
     findings: tuple[Finding, ...]
     converged: bool
-    recipes: tuple[Recipe, ...]
+    recipes: tuple[Recipe, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class SavedSpecification:
     control: Control
     method: str = "laplace"
     vcov: str | None = None
+    functions: tuple[str, ...] = ()
 
 
 _CLASSES: dict[str, type] = {
@@ -90,8 +93,8 @@ _CLASSES: dict[str, type] = {
         Control, Estimate, Finding, JointPrecision, Look, Parameter, Recipe, SavedSpecification, Stored, Uncertainty,
         algebra.Terms, predictor.OffsetSource, design.Design, design.FixedDesign, design.PredictorDesign,
         design.RandomDesign, design.ResponseDesign, design.WeightsDesign, expression.Expression, fixed.FixedSpec,
-        fixed.MatrixSpec, plain.PlainFactor, plain.PlainSpec, random.ColumnSpec, random.GroupSpec, random.TermSpec,
-        random_terms.RandomTerm,
+        fixed.MatrixSpec, general.Coding, general.GeneralSpec, plain.PlainFactor, plain.PlainSpec, random.ColumnSpec,
+        random.GroupSpec, random.TermSpec, random_terms.RandomTerm,
     )
 }  # fmt: skip
 
@@ -99,39 +102,27 @@ _CLASSES: dict[str, type] = {
 def save(fit: Fit, path: str | os.PathLike[str]) -> None:
     """Write `fit` to `path`; see `Fit.save`."""
     specification = fit.model.specification
-    recipes: list[Recipe] = []
-
-    def write_spec(spec: Any) -> Any:
-        recipes.append(recipe_of(fit, spec))
-        return len(recipes) - 1
-
-    encoder = Encoder(_CLASSES, _special_writer(write_spec))
+    encoder = Encoder(_CLASSES, {UserFunction: lambda function: function.name})
     body = {
         "specification": encoder.encode(
             SavedSpecification(
                 specification.formula, fit.family.name, fit.family.link, specification.ziformula,
                 specification.dispformula, specification.reml, dict(specification.fixed or {}), specification.control,
-                specification.method, specification.vcov,
+                specification.method, specification.vcov, tuple(specification.functions or ()),
             )
         ),
         "design": encoder.encode(without_rows(fit.design)),
         "estimate": encoder.encode(dataclasses.replace(fit.estimate, eta=tuple(np.zeros(0) for _ in fit.estimate.eta))),
         "timings": encoder.encode(dict(fit.timings)),
     }  # fmt: skip
-    body["stored"] = encoder.encode(_stored(fit, tuple(recipes)))
+    body["stored"] = encoder.encode(_stored(fit))
     header = {"format": _FORMAT, "version": _VERSION}
     _write(path, header | body, encoder.arrays)
 
 
-def _special_writer(write_spec: Any) -> dict[type, Any]:
-    from formulaic import ModelSpec
-
-    return {ModelSpec: write_spec}
-
-
-def _stored(fit: Fit, recipes: tuple[Recipe, ...]) -> Stored:
+def _stored(fit: Fit) -> Stored:
     if fit.stored is not None:
-        return fit.stored
+        return dataclasses.replace(fit.stored, recipes=())
     return Stored(
         nobs=float(fit.nobs),
         row_counts=fit.row_counts,
@@ -142,7 +133,6 @@ def _stored(fit: Fit, recipes: tuple[Recipe, ...]) -> Stored:
         joint=joint_precision(fit) if fit.design.terms else None,
         findings=all_findings(fit),
         converged=fit.converged,
-        recipes=recipes,
     )
 
 
@@ -179,12 +169,13 @@ def without_rows(full: design.Design) -> design.Design:
     )
 
 
-def load(path: str | os.PathLike[str]) -> Fit:
+def load(path: str | os.PathLike[str], *, functions: Mapping[str, Callable[..., Any]] | None = None) -> Fit:
     """Read a fit that `Fit.save` wrote.
 
     Parameters
     ----------
     path : the file
+    functions : the functions of your own that the fit's formulas call, by name; a file holds only their names
 
     Returns
     -------
@@ -194,7 +185,7 @@ def load(path: str | os.PathLike[str]) -> Fit:
     Raises
     ------
     DataError
-        If the file is no saved fit, or was written by a later version.
+        If the file is no saved fit, was written by a later version, or calls a function that was not given.
 
     Examples
     --------
@@ -212,8 +203,10 @@ def load(path: str | os.PathLike[str]) -> Fit:
     body, arrays = _read(path)
     plain_reader = Decoder(_CLASSES, arrays, {})
     stored: Stored = plain_reader.decode(body["stored"])
-    decoder = Decoder(_CLASSES, arrays, {"ModelSpec": lambda place: spec_of(stored.recipes[place])})
-    saved: SavedSpecification = decoder.decode(body["specification"])
+    saved: SavedSpecification = plain_reader.decode(body["specification"])
+    own = _functions_for(saved, functions)
+    special = {"ModelSpec": lambda place: stored.recipes[place], "UserFunction": lambda name: own[name]}
+    decoder = Decoder({**_CLASSES, "MatrixSpec": read_matrix_spec}, arrays, special)
     specification = Specification(
         formula=saved.formula,
         data=None,
@@ -224,10 +217,25 @@ def load(path: str | os.PathLike[str]) -> Fit:
         method=saved.method,
         fixed=saved.fixed or None,
         vcov=saved.vcov,
+        functions={name: function.call for name, function in own.items()} or None,
         control=saved.control,
     )
     model = Model(specification, decoder.decode(body["design"]), parameter_info=stored.parameters)
     return Fit(model, decoder.decode(body["estimate"]), timings=decoder.decode(body["timings"]), stored=stored)
+
+
+def _functions_for(
+    saved: SavedSpecification, given: Mapping[str, Callable[..., Any]] | None
+) -> dict[str, UserFunction]:
+    """The functions that the formulas of a file call, from those that were given."""
+    own = {function.name: function for function in user_functions(given)}
+    lacking = [name for name in saved.functions if name not in own]
+    if lacking:
+        raise DataError(
+            f"the formulas of this fit call {', '.join(map(repr, lacking))}, which a file cannot hold: "
+            f"ranef.load(path, functions={{{lacking[0]!r}: ...}})"
+        )
+    return {name: own[name] for name in saved.functions}
 
 
 def _family(saved: SavedSpecification) -> Family:

@@ -93,7 +93,10 @@ class Decoder:
     """
 
     def __init__(
-        self, classes: Mapping[str, type], arrays: Mapping[str, NDArray[Any]], special: Mapping[str, Writer]
+        self,
+        classes: Mapping[str, Callable[..., Any]],
+        arrays: Mapping[str, NDArray[Any]],
+        special: Mapping[str, Writer],
     ) -> None:
         self.classes = dict(classes)
         self.arrays = arrays

@@ -15,6 +15,7 @@ from ranef import _core
 from ranef.admissible import check_admissible
 from ranef.errors import ConvergenceError, DataError
 from ranef.estimate import estimate_from_core
+from ranef.formula.functions import user_functions
 from ranef.formulas import updated_formula, updated_one_sided
 from ranef.parameters import Values, values_by_name
 
@@ -149,10 +150,11 @@ def update(fit: Fit, formula: str | None, changes: Mapping[str, Any]) -> Fit:
             raise TypeError(f"update() has no argument {name!r}{hint}")
         arguments[name] = value
     arguments["start"] = changes.get("start")
+    functions = user_functions(arguments["functions"])
     if formula is not None:
-        arguments["formula"] = updated_formula(specification.formula, formula)
+        arguments["formula"] = updated_formula(specification.formula, formula, functions)
     for name in ("ziformula", "dispformula"):
         if isinstance(changes.get(name), str) and getattr(specification, name):
-            arguments[name] = updated_one_sided(getattr(specification, name), changes[name])
+            arguments[name] = updated_one_sided(getattr(specification, name), changes[name], functions)
     text, data = arguments.pop("formula"), arguments.pop("data")
     return fit_function(text, data, **arguments)

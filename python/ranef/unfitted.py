@@ -22,6 +22,7 @@ from ranef.design.design import Design
 from ranef.errors import ConvergenceError, DataError
 from ranef.estimate import estimate_from_core
 from ranef.families import Family
+from ranef.formula.functions import UserFunction, user_functions
 from ranef.parameters import Parameter, Values, check_name, name_parameters, number, pair_names, values_by_name
 from ranef.progress import print_progress
 from ranef.result import Fit
@@ -48,7 +49,13 @@ class Specification:
     start: Values | None = None
     fixed: Mapping[str, float] | None = None
     vcov: str | None = None
+    functions: Mapping[str, Callable[..., Any]] | None = None
     control: Control = field(default_factory=Control)
+
+    @property
+    def formula_functions(self) -> tuple[UserFunction, ...]:
+        """The user's functions as formulas call them."""
+        return user_functions(self.functions)
 
 
 class Model:

@@ -16,6 +16,7 @@ from ranef.design.random import TermSpec, build_random, new_random
 from ranef.design.response import FamilyTraits, build_response
 from ranef.design.weights import check_some_weight, read_row_numbers, read_weights
 from ranef.formula.expression import Expression
+from ranef.formula.functions import UserFunction
 
 __all__ = ["NaAction", "build_design", "new_design"]
 
@@ -31,6 +32,7 @@ def build_design(
     offset: Any = None,
     contrasts: Mapping[str, str] | None = None,
     na_action: NaAction = "drop",
+    functions: tuple[UserFunction, ...] = (),
 ) -> Design:
     """Everything that a fit computes with.
 
@@ -42,6 +44,7 @@ def build_design(
     weights, offset : column name (an expression for `offset`), or array with one number a row of `data`
     contrasts : ``{"spp": "sum"}``
     na_action : drop rows with missing values, or raise
+    functions : functions of the user that formulas may call
 
     Raises
     ------
@@ -51,8 +54,8 @@ def build_design(
         If the data do not fit the formula or the family; names column and rows.
     """
     source = open_table(data)
-    formulas = parse_formulas(formula, ziformula, dispformula, family, source.names)
-    extra = read_offset(offset, source)
+    formulas = parse_formulas(formula, ziformula, dispformula, family, source.names, functions)
+    extra = read_offset(offset, source, functions)
     beside = set(extra.variables) - set(formulas.variables) if isinstance(extra, Expression) else set()
     rows = complete_rows(read_model_columns(source, formulas, extra), na_action, beside)
     given = read_weights(weights, source)

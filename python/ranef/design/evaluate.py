@@ -9,18 +9,20 @@ from numpy.typing import NDArray
 
 from ranef.design.columns import Floats
 from ranef.design.frame import Table, name_rows
-from ranef.errors import DataError, FormulaError
+from ranef.design.interpreter import Memory, interpret
+from ranef.errors import DataError, FormulaError, RanefError
 from ranef.formula.expression import Expression
-from ranef.formula.functions import FUNCTIONS, standardised
 
 
-def evaluate(expression: Expression, table: Table, role: str) -> NDArray[Any]:
+def evaluate(expression: Expression, table: Table, role: str, memory: Memory | None = None) -> NDArray[Any]:
     """Numbers (float64) or truth values (bool), one a row.
 
     Parameters
     ----------
     expression : what to evaluate; its columns are in `table`
-    role : ``"response"`` or ``"offset"``, for messages; a response may be standardised by ``scale``
+    table : the rows
+    role : ``"response"`` or ``"offset"``, for messages
+    memory : what transforms found in the fitted rows, to be filled where these are they
 
     Raises
     ------
@@ -29,24 +31,31 @@ def evaluate(expression: Expression, table: Table, role: str) -> NDArray[Any]:
     DataError
         If its value is not finite in some row.
     """
-    if expression.is_name and table[expression.variables[0]].values.dtype == np.bool_:
-        return table[expression.variables[0]].values.copy()
-    columns = {f"_v{k}": table[name].numbers() for k, name in enumerate(expression.variables)}
-    stateful = {"scale": standardised} if role == "response" else {}
-    scope = {"__builtins__": {}, "np": np, "pi": np.pi, **FUNCTIONS, **stateful}
-    try:
-        with np.errstate(all="ignore"):
-            value = eval(expression.code, scope, columns)
-    except Exception as error:
-        raise FormulaError(f"cannot evaluate the {role} {expression.source!r}: {error}") from error
-    array = np.broadcast_to(np.asarray(value), (table.n_rows,)) if np.ndim(value) == 0 else np.asarray(value)
+    if expression.is_name:
+        column = table[expression.variables[0]]
+        value: Any = column.values if column.values.dtype == np.bool_ else column.numbers()
+    else:
+        value = _interpreted(expression, table, role, {} if memory is None else memory)
+    array = np.asarray(value) if isinstance(value, float | np.ndarray | np.generic | int) else np.empty((0, 0))
+    array = np.broadcast_to(array, (table.n_rows,)) if array.ndim == 0 else array
     if array.shape != (table.n_rows,) or array.dtype.kind not in "fiub":
         raise FormulaError(f"the {role} {expression.source!r} does not give one number a row")
     if array.dtype == np.bool_:
-        return array
+        return array.copy()
     numbers = np.array(array, dtype=np.float64)  # a copy: the design must not change with the caller's table
-    check_finite(numbers, table, f"the {role} {expression.source.strip('`')!r}")
+    check_finite(
+        numbers, table, f"the {role} {(expression.variables[0] if expression.is_name else expression.source)!r}"
+    )
     return numbers
+
+
+def _interpreted(expression: Expression, table: Table, role: str, memory: Memory) -> Any:
+    try:
+        return interpret(expression, table, {}, memory)
+    except RanefError:
+        raise
+    except Exception as error:
+        raise FormulaError(f"cannot evaluate the {role} {expression.source!r:.200}: {error}") from error
 
 
 def check_finite(values: Floats, table: Table, what: str) -> None:

@@ -13,12 +13,13 @@ import pandas as pd
 from ranef.design.columns import Codes, Floats
 from ranef.design.design import FixedDesign
 from ranef.design.frame import Table, name_rows
+from ranef.design.general import GeneralSpec, evaluated, plan_general
 from ranef.design.plain import PlainSpec, plan
 from ranef.design.rounding import warn_of_rounding
 from ranef.errors import DataError
 from ranef.formula.algebra import Terms
-from ranef.formula.expression import Expression, column_alias, formulaic_name, without_aliases
-from ranef.formula.fixed import model_matrix, rebuild_matrix
+from ranef.formula.expression import Expression
+from ranef.formula.transforms import contrasts_named
 
 # Entries of a dense model matrix (16 GB) that no ordinary machine can work with.
 _MOST_ENTRIES = 2**31
@@ -36,16 +37,21 @@ class MatrixSpec:
     ----------
     terms : the expanded sum
     names : names of all columns, dropped ones too
-    plain : the plain specification, None where formulaic has its own
-    formulaic : formulaic's memory, else None
+    plain : the plain specification, None where the terms need the general one
+    general : the general specification, else None
     levels : levels of each column that is a factor somewhere in the terms
     """
 
     terms: Terms
     names: tuple[str, ...]
     plain: PlainSpec | None
-    formulaic: Any
+    general: GeneralSpec | None
     levels: Mapping[str, pd.Index]
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many columns each term has, the intercept's first where there is one."""
+        return self.general.counts if self.general is not None else () if self.plain is None else self.plain.counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +77,8 @@ def build_fixed(terms: Terms, table: Table, contrasts: Mapping[str, str]) -> Fix
     DesignWarning
         If a column is dropped that depends on others only to the precision of the computation.
     """
-    matrix, spec = build_matrix(terms, table, contrasts)
-    n_rows, n_columns = matrix.shape
-    if n_columns > n_rows:
-        raise DataError(
-            f"the fixed effects {terms.text!r} have {n_columns} coefficients but the data only {n_rows} rows: "
-            f"leave terms out"
-        )
+    matrix, spec = build_matrix(terms, table, contrasts, most=table.n_rows)
+    n_columns = matrix.shape[1]
     _check_names(spec.names, terms)
     kept = _independent(matrix)
     if len(kept) < n_columns:
@@ -97,19 +98,29 @@ def new_fixed(design: FixedDesign, table: Table) -> FixedDesign:
     return FixedDesign(matrix, design.names, design.dropped, spec)
 
 
-def build_matrix(terms: Terms, table: Table, contrasts: Mapping[str, str]) -> tuple[Floats, MatrixSpec]:
-    """Model matrix (n, p) of the terms, float64 in Fortran order, dependent columns included."""
+def build_matrix(
+    terms: Terms, table: Table, contrasts: Mapping[str, str], most: int | None = None
+) -> tuple[Floats, MatrixSpec]:
+    """Model matrix (n, p) of the terms, float64 in Fortran order, dependent columns included.
+
+    Raises
+    ------
+    DataError
+        Before the matrix is made, if it would have more than `most` columns or more entries than a machine holds.
+    """
     levels = _factor_levels(terms, table)
     bare = {factor.variables[0] for factor in terms.factors if factor.is_name}
-    coded = {name: kind for name, kind in contrasts.items() if name in bare}
+    coded = {name: contrasts_named(f"contr.{kind}") for name, kind in contrasts.items() if name in bare}
     plain = None if coded else plan(terms, levels.get)
     if plain is not None:
-        _check_size(table.n_rows, len(plain.names), terms)
+        _check_size(table.n_rows, plain.counts, terms, most)
         spec = MatrixSpec(terms, plain.names, plain, None, levels)
         matrix = plain.matrix(table.n_rows, *_readers(table))
     else:
-        matrix, names, memory = model_matrix(_coded_text(terms, coded), _formulaic_frame(terms, table, levels))
-        spec = MatrixSpec(terms, _plain_names(names, coded), None, memory, levels)
+        general, values = plan_general(terms, table, levels, coded)
+        _check_size(table.n_rows, general.counts, terms, most)
+        spec = MatrixSpec(terms, general.names, None, general, levels)
+        matrix = general.matrix(values, table.n_rows)
     _check_finite(matrix, spec.names, table)
     return matrix, spec
 
@@ -123,10 +134,11 @@ def rebuild(spec: MatrixSpec, table: Table) -> Floats:
         If a factor has a level that the fitted data did not have.
     """
     _check_levels(spec.levels, table)
-    if spec.plain is not None:
-        matrix = spec.plain.matrix(table.n_rows, *_readers(table))
+    if spec.general is not None:
+        matrix = spec.general.matrix(evaluated(spec.general, spec.terms, table, spec.levels), table.n_rows)
     else:
-        matrix = rebuild_matrix(spec.formulaic, _formulaic_frame(spec.terms, table, spec.levels))
+        assert spec.plain is not None
+        matrix = spec.plain.matrix(table.n_rows, *_readers(table))
     _check_finite(matrix, spec.names, table)
     return matrix
 
@@ -205,42 +217,6 @@ def unseen_levels(name: str, table: Table, unseen: Any, known: pd.Index) -> str:
     return f"column {name!r} has {shown} in {name_rows(table.index, unseen)}; the fitted data had the levels {had}"
 
 
-def _formulaic_frame(terms: Terms, table: Table, levels: Mapping[str, pd.Index]) -> pd.DataFrame:
-    """The columns as formulaic should see them: categoricals, float64, and integers inside ``factor(...)``."""
-    frame: dict[str, Any] = {}
-    for name in terms.variables:
-        column = table[name]
-        key = column_alias(name)
-        if column.is_factor:
-            frame[key] = pd.Categorical.from_codes(column.codes_in(levels[name]), categories=levels[name])
-        elif name in levels and pd.api.types.is_integer_dtype(levels[name].dtype):
-            frame[key] = column.values.astype(np.int64)
-        elif column.values.dtype == np.bool_:
-            frame[key] = column.values
-        else:
-            frame[key] = column.numbers()
-    return pd.DataFrame(frame, index=pd.RangeIndex(table.n_rows))
-
-
-def _coded_text(terms: Terms, contrasts: Mapping[str, str]) -> str:
-    """The sum, with ``C(spp, contr.sum)`` in place of ``spp``."""
-    coded = {formulaic_name(name): _coded(name, kind) for name, kind in contrasts.items()}
-    texts = [[factor.formulaic_text for factor in term] for term in terms.terms]
-    parts = [":".join(coded.get(text, text) for text in factors) for factors in texts]
-    return " + ".join(["1" if terms.intercept else "0", *parts])
-
-
-def _coded(name: str, kind: str) -> str:
-    return f"C({formulaic_name(name)}, contr.{kind})"
-
-
-def _plain_names(names: tuple[str, ...], contrasts: Mapping[str, str]) -> tuple[str, ...]:
-    """``C(spp, contr.sum)[S.a]`` to ``spp[S.a]``."""
-    for name, kind in contrasts.items():
-        names = tuple(label.replace(without_aliases(_coded(name, kind)), name) for label in names)
-    return names
-
-
 def _check_finite(matrix: Floats, names: tuple[str, ...], table: Table) -> None:
     # The sum of squares is below the limit only if every entry is finite and ordinary; else a closer look.
     flat = matrix.ravel(order="K")
@@ -265,12 +241,18 @@ def _check_names(names: tuple[str, ...], terms: Terms) -> None:
         )
 
 
-def _check_size(n_rows: int, n_columns: int, terms: Terms) -> None:
+def _check_size(n_rows: int, counts: Collection[int], terms: Terms, most: int | None) -> None:
+    n_columns = sum(counts)
     if n_rows * n_columns > _MOST_ENTRIES:
         raise DataError(
-            f"the fixed effects {terms.text!r} have {n_columns} coefficients, a dense matrix of "
+            f"the fixed effects {terms.text!r:.300} have {n_columns} coefficients, a dense matrix of "
             f"{8e-9 * n_rows * n_columns:.0f} GB with {n_rows} rows: make a factor of so many levels a random effect, "
             f"(1 | g), or leave it out"
+        )
+    if most is not None and n_columns > most:
+        raise DataError(
+            f"the fixed effects {terms.text!r:.300} have {n_columns} coefficients but the data only {n_rows} rows: "
+            f"leave terms out"
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ranef.design.response import FamilyTraits
 from ranef.errors import FormulaError
+from ranef.formula.functions import UserFunction
 from ranef.formula.parse import Formula, RightSide, has_dot, parse_formula, parse_one_sided
 
 
@@ -41,7 +42,12 @@ class ModelFormulas:
 
 
 def parse_formulas(
-    formula: str, ziformula: str | None, dispformula: str | None, family: FamilyTraits, columns: tuple[str, ...]
+    formula: str,
+    ziformula: str | None,
+    dispformula: str | None,
+    family: FamilyTraits,
+    columns: tuple[str, ...],
+    functions: tuple[UserFunction, ...] = (),
 ) -> ModelFormulas:
     """Parse the formulas of all components.
 
@@ -50,6 +56,7 @@ def parse_formulas(
     formula, ziformula, dispformula : as in ``ranef.fit``
     family : says whether there is a dispersion
     columns : columns of the data, which a ``.`` in `formula` stands for
+    functions : functions of the user that formulas may call
 
     Raises
     ------
@@ -60,9 +67,9 @@ def parse_formulas(
     for text in given:
         if not isinstance(text, str):
             raise FormulaError(f"a formula is text such as 'y ~ x + (1 | g)', got {text!r}")
-    cond = parse_formula(formula, columns if has_dot(formula) else None)
-    zi = None if ziformula is None else parse_one_sided(ziformula, cond.right)
-    disp = parse_one_sided("~ 1" if dispformula is None else dispformula, cond.right)
+    cond = parse_formula(formula, columns if has_dot(formula) else None, functions)
+    zi = None if ziformula is None else parse_one_sided(ziformula, cond.right, functions)
+    disp = parse_one_sided("~ 1" if dispformula is None else dispformula, cond.right, functions)
     return ModelFormulas(cond, _dispersion(disp, family, dispformula), None if zi is None or _is_empty(zi) else zi)
 
 

@@ -3,7 +3,7 @@
 Most models need nothing else, and this way costs microseconds where the general one costs milliseconds. The rule for
 dummies is that of structural full rank: in the term t a factor f loses its first level if t without f is spanned by
 the terms before. Formulas where that rule alone does not decide (an interaction without its margins) are left to
-formulaic, with which names, order and values agree.
+`ranef.design.general`, with which names, order and values agree.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,7 @@ class PlainFactor:
         return tuple(range(int(self.reduced), len(self.labels)))
 
     def name(self, code: int | None) -> str:
-        """Name of one column, as formulaic writes it."""
+        """Name of one column."""
         if self.labels is None or code is None:
             return self.variable
         return f"{self.variable}[{'T.' if self.reduced else ''}{self.labels[code]}]"
@@ -52,10 +53,15 @@ class PlainSpec:
     terms: tuple[PlainTerm, ...]
 
     @property
+    def counts(self) -> tuple[int, ...]:
+        """How many columns each term has."""
+        return tuple(prod(len(factor.codes) for factor in term) for term in self.terms)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the columns."""
         return tuple(
-            ":".join(f.name(c) for f, c in zip(term, codes, strict=True)) or "Intercept"
+            ":".join(f.name(c) for f, c in zip(term, codes, strict=True)) if term else "Intercept"
             for term in self.terms
             for codes in _combinations(term)
         )
@@ -79,7 +85,7 @@ class PlainSpec:
 
 
 def plan(terms: Terms, labels: Callable[[str], pd.Index | None]) -> PlainSpec | None:
-    """The plain specification of `terms`, None if formulaic has to decide.
+    """The plain specification of `terms`, None if they need the general one.
 
     Parameters
     ----------

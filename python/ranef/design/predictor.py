@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,11 @@ from ranef.design.design import PredictorDesign
 from ranef.design.evaluate import evaluate
 from ranef.design.fixed import build_fixed, new_fixed
 from ranef.design.frame import Source, Table
+from ranef.design.interpreter import Memory
 from ranef.design.weights import RowNumbers, read_row_numbers
 from ranef.errors import DataError
-from ranef.formula.expression import Expression
+from ranef.formula.expression import Expression, column_expression
+from ranef.formula.functions import UserFunction
 from ranef.formula.parse import RightSide, parse_expression
 
 # glmmTMB holds the log residual sd of `dispformula = ~0` here.
@@ -25,18 +27,27 @@ NO_RESIDUAL_LOG_SD = float(np.log(np.finfo(np.float64).eps) / 4.0)
 
 @dataclass(frozen=True, slots=True)
 class OffsetSource:
-    """Where an offset came from: an expression, a constant, or (both None) an array given with the data."""
+    """Where an offset came from: an expression, a constant, or (both None) an array given with the data.
+
+    Attributes
+    ----------
+    expression, constant : see above
+    memory : what the expression's transforms found in the fitted rows
+    """
 
     expression: Expression | None
     constant: float | None = None
+    memory: Memory = field(default_factory=dict)
 
 
-def read_offset(offset: Any, source: Source) -> Expression | RowNumbers | None:
+def read_offset(
+    offset: Any, source: Source, functions: tuple[UserFunction, ...] = ()
+) -> Expression | RowNumbers | None:
     """The offset given beside the formula: a column name or expression, or an array."""
     if offset is None:
         return None
     if isinstance(offset, str):
-        return parse_expression(f"`{offset}`" if offset in source.names else offset)
+        return column_expression(offset) if offset in source.names else parse_expression(offset, functions)
     return read_row_numbers(offset, source, "offset")
 
 
@@ -52,12 +63,9 @@ def build_predictor(
     A dispersion without any part is that of ``dispformula="~ 0"``, held at a residual sd next to nothing.
     """
     fixed = build_fixed(side.fixed, rows.table, contrasts)
-    parts = [evaluate(e, rows.table, "offset") for e in side.offsets]
-    sources = [OffsetSource(e) for e in side.offsets]
-    if isinstance(extra, Expression):
-        parts.append(evaluate(extra, rows.table, "offset"))
-        sources.append(OffsetSource(extra))
-    elif extra is not None:
+    sources = [OffsetSource(e) for e in [*side.offsets, *([extra] if isinstance(extra, Expression) else [])]]
+    parts = [evaluate(s.expression, rows.table, "offset", s.memory) for s in sources if s.expression is not None]
+    if isinstance(extra, RowNumbers):
         parts.append(extra.take(rows.kept, rows.index, minimum=None).values)
         sources.append(OffsetSource(None))
     if component == "disp" and not (fixed.names or parts or side.random):
@@ -77,7 +85,7 @@ def new_predictor(old: PredictorDesign, table: Table, array: Floats | None) -> P
     parts: list[Any] = []
     for source in old.offset_sources:
         if source.expression is not None:
-            parts.append(evaluate(source.expression, table, "offset"))
+            parts.append(evaluate(source.expression, table, "offset", source.memory))
         elif source.constant is not None:
             parts.append(np.full(table.n_rows, source.constant))
         elif array is not None:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ranef.design.columns import Bools, Floats
+from ranef.design.columns import Bools, Column, Floats
 from ranef.design.design import ResponseDesign, WeightsDesign
 from ranef.design.evaluate import evaluate
 from ranef.design.frame import Table, name_rows
@@ -82,7 +82,7 @@ def _single(
     expression = part.expressions[0]
     column = table[expression.variables[0]] if expression.is_name else None
     if column is not None and column.is_factor:
-        return _two_levels(part.text, table, family)
+        return _two_levels(part.text, column, family)
     values = evaluate(expression, table, "response")
     if values.dtype == np.bool_:
         levels = (False, True) if family.has_trials else None
@@ -101,8 +101,7 @@ def _single(
     return ResponseDesign(part.text, values, None, "plain", None)
 
 
-def _two_levels(name: str, table: Table, family: FamilyTraits) -> ResponseDesign:
-    column = table[name.strip("`")]
+def _two_levels(name: str, column: Column, family: FamilyTraits) -> ResponseDesign:
     codes, levels = column.factor()
     shown = ", ".join(repr(str(v)) for v in levels[:4]) + (", ..." if len(levels) > 4 else "")
     if not family.has_trials:

@@ -12,9 +12,14 @@ from dataclasses import dataclass
 
 from ranef.errors import FormulaError
 from ranef.formula.expression import Expression, make_expression
-from ranef.formula.tokens import Token, closing, is_operator
+from ranef.formula.functions import UserFunction
+from ranef.formula.tokens import Token, closing, is_operator, split_top_level
 
 Term = tuple[Expression, ...]
+
+_COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+# Factors that the products of a formula may write down before they are sorted out.
+_MOST_WORK = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +61,20 @@ class _Sum:
         self.removed = self.removed or not term
 
 
-def expand(formula: str, tokens: Sequence[Token], dot: tuple[Term, ...] | None = None) -> Terms:
-    """Expand the sum that `tokens` write; `dot` is what ``.`` stands for.
+def expand(
+    formula: str,
+    tokens: Sequence[Token],
+    dot: tuple[Term, ...] | None = None,
+    functions: tuple[UserFunction, ...] = (),
+) -> Terms:
+    """Expand the sum that `tokens` write; `dot` is what ``.`` stands for, `functions` are the user's.
 
     Raises
     ------
     FormulaError
-        If the tokens are no sum of terms.
+        If the tokens are no sum of terms, or of more than anybody could fit.
     """
-    parser = _Parser(formula, tuple(tokens), dot)
+    parser = _Parser(formula, tuple(tokens), dot, functions)
     result = _Sum({frozenset(): ()})
     parser.sum_into(result)
     parser.expect_end()
@@ -75,11 +85,19 @@ def expand(formula: str, tokens: Sequence[Token], dot: tuple[Term, ...] | None =
 class _Parser:
     """Recursive descent over one token list."""
 
-    def __init__(self, formula: str, tokens: tuple[Token, ...], dot: tuple[Term, ...] | None) -> None:
+    def __init__(
+        self,
+        formula: str,
+        tokens: tuple[Token, ...],
+        dot: tuple[Term, ...] | None,
+        functions: tuple[UserFunction, ...],
+    ) -> None:
         self.formula = formula
         self.tokens = tokens
         self.dot = dot
+        self.functions = functions
         self.place = 0
+        self.spent = 0
 
     def sum_into(self, result: _Sum) -> None:
         """``[+-] product ([+-] product)*``, added to `result`."""
@@ -121,7 +139,7 @@ class _Parser:
         left = self.inside()
         while (operator := self.take("*", "/")) is not None:
             right = self.inside()
-            joint = _cross(left, right) if operator == "*" else _cross(_whole(left), right)
+            joint = self.cross(left if operator == "*" else _whole(left), right)
             result = _Sum(dict(left.terms))
             for term in [*(right.terms.values() if operator == "*" else ()), *joint.terms.values()]:
                 result.add(term)
@@ -132,14 +150,14 @@ class _Parser:
         """``interaction (%in% interaction)*``"""
         left = self.interaction()
         while self.take("%in%") is not None:
-            left = _cross(left, self.interaction())
+            left = self.cross(left, self.interaction())
         return left
 
     def interaction(self) -> _Sum:
         """``power (: power)*``"""
         left = self.power()
         while self.take(":") is not None:
-            left = _cross(left, self.power())
+            left = self.cross(left, self.power())
         return left
 
     def power(self) -> _Sum:
@@ -148,18 +166,33 @@ class _Parser:
         if self.take("^", "**") is None:
             return base
         token = self.peek()
-        if token is None or token.kind != "number" or not token.text.rstrip("L").isdigit() or int(token.text) < 1:
+        if token is None or not _is_whole(token):
             raise FormulaError(
                 "a power of terms needs a whole number; write a power of a variable as I(x^0.5)", *self.here()
             )
         self.place += 1
         result = base
-        for _ in range(int(token.text) - 1):
-            crossed = _cross(result, base)
-            result = _Sum(dict(result.terms))
-            for term in crossed.terms.values():
-                result.add(term)
+        for _ in range(int(token.text.rstrip("L")) - 1):
+            crossed = self.cross(result, base)
+            before = len(result.terms)
+            result = _Sum({**result.terms, **{k: t for k, t in crossed.terms.items() if k not in result.terms}})
+            if len(result.terms) == before:
+                break
         return result
+
+    def cross(self, left: _Sum, right: _Sum) -> _Sum:
+        """All products of a term of one with a term of the other.
+
+        Raises
+        ------
+        FormulaError
+            If the products of the whole formula are more than `_MOST_WORK` factors long.
+        """
+        longest = [sum(len(t) for t in side.terms.values()) for side in (left, right)]
+        self.spent += len(left.terms) * longest[1] + len(right.terms) * longest[0]
+        if self.spent > _MOST_WORK:
+            raise FormulaError("the products of these terms are too many to fit: leave some out", *self.here())
+        return _cross(left, right)
 
     def primary(self) -> _Sum:
         """A bracketed sum, a call, a name, or ``.``"""
@@ -167,18 +200,20 @@ class _Parser:
         if token is None or (token.kind in ("operator", "number", "string") and not is_operator(token, "(")):
             raise FormulaError(self.missing(token), *self.here())
         if is_operator(token, "("):
+            if self.holds_comparison():
+                return self.comparison()
             self.place += 1
             inner = _Sum({})
             self.sum_into(inner)
             if self.take(")") is None:
                 raise FormulaError("an operator is missing here", *self.here())
             return inner
-        if token.text == "." and self.dot is not None:
+        if token.is_dot and self.dot is not None:
             self.place += 1
             return _Sum({frozenset(f.text for f in term): term for term in self.dot})
-        if token.text in ("TRUE", "FALSE", "True", "False", "NULL", "None"):
+        if token.text in ("TRUE", "FALSE", "True", "False", "NULL", "None") and not token.quoted:
             raise FormulaError(f"{token.text} is no term", self.formula, token.start)
-        if token.text == ".":
+        if token.is_dot:
             raise FormulaError("'.' has no meaning here: name the columns", self.formula, token.start)
         return self.factor(token)
 
@@ -188,8 +223,22 @@ class _Parser:
         following = self.peek()
         if following is not None and is_operator(following, "("):
             self.place = closing(self.tokens, self.place) + 1
-        expression = make_expression(self.formula, self.tokens[start : self.place])
-        return _Sum({frozenset((expression.text,)): (expression,)})
+        return _single(make_expression(self.formula, self.tokens[start : self.place], self.functions))
+
+    def holds_comparison(self) -> bool:
+        """Whether the bracket that opens here holds ``x > 2``, directly or in brackets of its own."""
+        inside = self.tokens[self.place + 1 : closing(self.tokens, self.place)]
+        while inside and is_operator(inside[0], "(") and closing(inside, 0) == len(inside) - 1:
+            inside = inside[1:-1]
+        return len(split_top_level(inside, *_COMPARISONS)) > 1
+
+    def comparison(self) -> _Sum:
+        """A comparison in brackets, as one term: ``(x > 2)`` is ``I(x > 2)``."""
+        start = self.place
+        self.place = closing(self.tokens, start) + 1
+        called = Token("name", "I", self.tokens[start].start, self.tokens[start].start)
+        inside = self.tokens[start : self.place]
+        return _single(make_expression(self.formula, [called, *inside], self.functions))
 
     def peek(self) -> Token | None:
         return self.tokens[self.place] if self.place < len(self.tokens) else None
@@ -226,8 +275,18 @@ class _Parser:
         if token.kind == "operator":
             raise FormulaError(f"{token.text!r} cannot stand here", *self.here())
         raise FormulaError(
-            f"an operator is missing before {token.text!r}; a column name with a space goes in backticks", *self.here()
+            f"an operator is missing before {token.text!r:.80}; a column name with a space goes in backticks",
+            *self.here(),
         )
+
+
+def _is_whole(token: Token) -> bool:
+    digits = token.text.rstrip("L")
+    return token.kind == "number" and digits.isdigit() and int(digits) > 0
+
+
+def _single(expression: Expression) -> _Sum:
+    return _Sum({frozenset((expression.text,)): (expression,)})
 
 
 def _cross(left: _Sum, right: _Sum) -> _Sum:

@@ -1,18 +1,27 @@
-"""Functions that a formula may call, beside those that formulaic brings (``poly``, ``bs``, ``scale``, ``C`` ...)."""
+"""The functions that a formula may call: a closed list, and what a user adds to it.
+
+Names with a dot (``np.log``) are entries of the list like any other. A function of rows gives one value a row; a
+summary (``mean``) gives one number, which is that of the fitted rows wherever the expression is evaluated again; so do
+the transforms of `ranef.formula.transforms`, which have more to remember.
+"""
 
 from __future__ import annotations
 
+import keyword
+import re
 from collections.abc import Callable, Mapping
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, reduce
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from ranef.errors import DataError
 
-_FORMULAIC = ("bs", "cc", "center", "contr", "cr", "cs", "ns", "poly", "scale", "standardize",
-              "Diff", "Helmert", "Poly", "Sum", "Treatment")  # fmt: skip
+# Decimal places of a double.
+_MOST_DIGITS = 330
+
+_NAME = re.compile(r"[A-Za-z_.][A-Za-z0-9_.]*")
 
 
 def log(x: Any, base: float | None = None) -> Any:
@@ -35,83 +44,117 @@ def identity(x: Any) -> Any:
     return x
 
 
-def combine(*values: float) -> list[float]:
-    """R's ``c``: a list of numbers."""
-    return [*values]
+def rounded(x: Any, digits: int = 0) -> Any:
+    """To so many decimal places."""
+    return np.round(x, int(np.clip(digits, -_MOST_DIGITS, _MOST_DIGITS)))
+
+
+def lowest(*values: Any) -> Any:
+    """R's ``pmin``: the least of several values in every row."""
+    return reduce(np.minimum, values)
+
+
+def highest(*values: Any) -> Any:
+    """R's ``pmax``."""
+    return reduce(np.maximum, values)
+
+
+def clipped(x: Any, low: Any, high: Any) -> Any:
+    """No less than `low`, no more than `high`."""
+    return np.minimum(np.maximum(x, low), high)
+
+
+def chosen(test: Any, yes: Any, no: Any) -> Any:
+    """R's ``ifelse``."""
+    return np.where(test, yes, no)
+
+
+def without_nan(x: Any, nan: float = 0.0) -> Any:
+    """`x` with a number in place of what is none."""
+    return np.where(np.isnan(x), nan, x)
+
+
+def sd(x: Any) -> Any:
+    """Standard deviation of a sample."""
+    return np.std(x, ddof=1)
+
+
+def var(x: Any) -> Any:
+    """Variance of a sample."""
+    return np.var(x, ddof=1)
+
+
+def _of_numpy() -> dict[str, Callable[..., Any]]:
+    """NumPy's elementwise functions with one result, and the others that work row by row."""
+    found = {f"np.{n}": f for n, f in vars(np).items() if isinstance(f, np.ufunc) and f.nout == 1 and not f.signature}
+    return found | {"np.round": rounded, "np.around": rounded, "np.where": chosen, "np.clip": clipped,
+                    "np.nan_to_num": without_nan}  # fmt: skip
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "I": identity, "c": combine, "log": log, "qlogis": qlogis, "logit": qlogis, "plogis": plogis, "expit": plogis,
+    "I": identity, "log": log, "qlogis": qlogis, "logit": qlogis, "plogis": plogis, "expit": plogis,
     "log10": np.log10, "log2": np.log2, "log1p": np.log1p, "exp": np.exp, "expm1": np.expm1, "sqrt": np.sqrt,
-    "abs": np.abs, "sign": np.sign, "round": np.round, "floor": np.floor, "ceiling": np.ceil,
+    "abs": np.abs, "sign": np.sign, "round": rounded, "floor": np.floor, "ceiling": np.ceil,
     "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
-    "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "pmin": np.minimum, "pmax": np.maximum, "ifelse": np.where,
+    "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "pmin": lowest, "pmax": highest, "ifelse": chosen,
+    **_of_numpy(),
 }  # fmt: skip
+
+SUMMARIES: Mapping[str, Callable[..., Any]] = {
+    "mean": np.mean, "median": np.median, "min": np.min, "max": np.max, "sum": np.sum, "sd": sd, "var": var,
+    "np.mean": np.mean, "np.median": np.median, "np.min": np.min, "np.max": np.max, "np.sum": np.sum,
+    "np.std": np.std, "np.var": np.var, "np.ptp": np.ptp,
+}  # fmt: skip
+
+WORDS: Mapping[str, float] = {"pi": np.pi, "np.pi": np.pi, "np.e": np.e}
+
+TRANSFORMS = ("poly", "bs", "ns", "cc", "cr", "cs", "scale", "center", "standardize")
+FACTORS = ("C", "cut", "relevel")
+CONTRASTS = ("contr.treatment", "contr.sum", "contr.poly", "contr.helmert", "contr.diff", "contr.SAS", "contr.custom",
+             "Treatment", "Sum", "Poly", "Helmert", "Diff")  # fmt: skip
+
+# Names that a formula gives a meaning beside the list.
+_TAKEN = ("factor", "as.factor", "cbind", "offset", "c", "us", "diag", "homdiag", "cs", "ar1", "s", "te", "ti", "t2")
 
 
 @cache
 def known_functions() -> tuple[str, ...]:
-    """Names of all functions that a formula may call."""
-    return (*FUNCTIONS, *_FORMULAIC)
+    """Names of all functions that a formula may call, those without a dot first."""
+    names = ("c", *FUNCTIONS, *SUMMARIES, *TRANSFORMS, *FACTORS, *CONTRASTS)
+    return tuple(sorted(names, key=lambda name: "." in name))
 
 
-def standardised(x: Floats, center: bool = True, scale: bool = True) -> Floats:
-    """R's ``scale`` of a response: centred, divided by its standard deviation."""
-    moved = x - np.mean(x) if center else x
-    return moved / np.std(x, ddof=1) if scale else moved
+@dataclass(frozen=True, slots=True, eq=False)
+class UserFunction:
+    """A function that the caller of a fit added to the list: its name, and what it calls."""
+
+    name: str
+    call: Callable[..., Any]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, UserFunction) and self.name == other.name and self.call is other.call
+
+    def __hash__(self) -> int:
+        return hash((self.name, id(self.call)))
 
 
-def natural_spline(
-    x: Any, df: int | None = None, knots: Any = None, intercept: bool = False, _state: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    """R's ``ns``: cubic splines that are straight lines beyond the outermost knots.
+def user_functions(given: Mapping[Any, Any] | None) -> tuple[UserFunction, ...]:
+    """The functions of an argument ``functions={"name": f}``.
 
-    The cubic B-spline basis is restricted to the null space of its second derivatives at both boundary knots.
-    Interior knots stand at quantiles of `x`; `df` counts the columns. Beyond the boundary knots the basis
-    continues as its tangent.
-
-    Parameters
-    ----------
-    x : array (n,)
-    df : number of columns
-    knots : interior knots, instead of `df`
-    intercept : whether the basis spans the constant
+    Raises
+    ------
+    DataError
+        For a name that no formula could call or that is taken, or a value that cannot be called.
     """
-    state = {} if _state is None else _state
-    values = np.asarray(x, dtype=np.float64)
-    if "knots" not in state:
-        boundary = np.array([np.min(values), np.max(values)])
-        state["knots"] = np.concatenate([np.repeat(boundary[0], 4), _interior(values, df, knots, intercept),
-                                         np.repeat(boundary[1], 4)])  # fmt: skip
-        state["rotation"] = _natural_rotation(state["knots"], intercept)
-    basis = _extended_basis(values, state["knots"])[:, 0 if intercept else 1 :] @ state["rotation"]
-    return {str(k + 1): column for k, column in enumerate(basis.T)}
-
-
-def _interior(values: Floats, df: int | None, knots: Any, intercept: bool) -> Floats:
-    if knots is not None:
-        return np.sort(np.atleast_1d(np.asarray(knots, dtype=np.float64)))
-    count = (1 if df is None else int(df)) - 1 - int(intercept)
-    if count < 0:
-        raise ValueError(f"ns needs df >= {1 + int(intercept)}, got {df}")
-    return np.asarray(np.quantile(values, np.linspace(0.0, 1.0, count + 2)[1:-1]), dtype=np.float64)
-
-
-def _natural_rotation(knots: Floats, intercept: bool) -> Floats:
-    """Orthonormal basis of the coefficients whose second derivatives vanish at both ends."""
-    from scipy.interpolate import BSpline
-
-    second = np.asarray(BSpline(knots, np.eye(len(knots) - 4), 3).derivative(2)(knots[[0, -1]]))
-    constraint = second[:, 0 if intercept else 1 :]
-    rotation, _ = np.linalg.qr(constraint.T, mode="complete")
-    return np.asarray(rotation[:, 2:], dtype=np.float64)
-
-
-def _extended_basis(values: Floats, knots: Floats) -> Floats:
-    """Cubic B-splines inside the boundary knots, their tangents outside."""
-    from scipy.interpolate import BSpline
-
-    splines = BSpline(knots, np.eye(len(knots) - 4), 3)
-    inside = np.clip(values, knots[0], knots[-1])
-    beyond = (values - inside)[:, None]
-    return np.asarray(splines(inside) + np.where(beyond == 0.0, 0.0, beyond * splines.derivative(1)(inside)))
+    if given is None:
+        return ()
+    if not isinstance(given, Mapping):
+        raise DataError(f"functions must be a dict such as {{'dose': f}}, got {given!r:.60}")
+    for name, call in given.items():
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or name.startswith(("np.", "contr.")):
+            raise DataError(f"functions: {name!r:.60} is no name for a function: letters, digits, '_' and '.'")
+        if keyword.iskeyword(name) or name in (*known_functions(), *_TAKEN):
+            raise DataError(f"functions: {name!r} means something in formulas already, choose another name")
+        if not callable(call):
+            raise DataError(f"functions: {name!r} must be a function, got {call!r:.60}")
+    return tuple(UserFunction(name, call) for name, call in given.items())

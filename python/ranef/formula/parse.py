@@ -9,11 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ranef.errors import FormulaError, NotAvailableError
+from ranef.errors import FormulaError, NotAvailableError, pointer
 from ranef.formula.algebra import Term, Terms, expand
-from ranef.formula.expression import Expression, make_expression, source_text
+from ranef.formula.expression import Expression, column_expression, make_expression, source_text
+from ranef.formula.functions import UserFunction
 from ranef.formula.random_terms import PLANNED_SMOOTHS, RandomTerm, is_random, random_terms
 from ranef.formula.tokens import Token, is_call, is_operator, split_top_level, tokenize
+
+# Random terms of one formula.
+_MOST_RANDOM = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,9 @@ class Formula:
 
 
 @lru_cache(maxsize=512)
-def parse_formula(text: str, columns: tuple[str, ...] | None = None) -> Formula:
+def parse_formula(
+    text: str, columns: tuple[str, ...] | None = None, functions: tuple[UserFunction, ...] = ()
+) -> Formula:
     """Parse ``response ~ terms``.
 
     Parameters
@@ -68,6 +74,7 @@ def parse_formula(text: str, columns: tuple[str, ...] | None = None) -> Formula:
     text : the formula
     columns : columns of the data, for a ``.`` on the right side: all of them but those of the response and of
         the random terms
+    functions : functions of the user that it may call
 
     Raises
     ------
@@ -78,23 +85,24 @@ def parse_formula(text: str, columns: tuple[str, ...] | None = None) -> Formula:
     tilde = _tilde(text, tokens)
     if tilde == 0:
         raise FormulaError("the response is missing before '~'", text, tokens[0].start)
-    response = _response(text, tokens[:tilde])
+    response = _response(text, tokens[:tilde], functions)
     right_tokens = tokens[tilde + 1 :]
     dot = None
     if columns is not None and _has_dot(right_tokens):
-        used = {*response.variables, *_random_variables(text, right_tokens)}
-        dot = tuple(_column_term(name) for name in columns if name not in used)
-    return Formula(text, response, _right_side(text, right_tokens, tokens[tilde], dot, ()))
+        used = {*response.variables, *_random_variables(text, right_tokens, functions)}
+        dot = tuple((column_expression(name),) for name in columns if name not in used)
+    return Formula(text, response, _right_side(text, right_tokens, tokens[tilde], dot, (), functions))
 
 
 @lru_cache(maxsize=512)
-def parse_one_sided(text: str, cond: RightSide | None = None) -> RightSide:
+def parse_one_sided(text: str, cond: RightSide | None = None, functions: tuple[UserFunction, ...] = ()) -> RightSide:
     """Parse ``~ terms``.
 
     Parameters
     ----------
     text : the formula
     cond : what ``.`` stands for: the fixed and random terms of the conditional model, its offsets left out
+    functions : functions of the user that it may call
     """
     tokens = tokenize(text)
     tilde = _tilde(text, tokens)
@@ -103,7 +111,7 @@ def parse_one_sided(text: str, cond: RightSide | None = None) -> RightSide:
     inherits = cond is not None and _has_dot(tokens)
     dot = cond.fixed.terms if cond is not None and inherits else None
     random = cond.random if cond is not None and inherits else ()
-    right = _right_side(text, tokens[1:], tokens[0], dot, random)
+    right = _right_side(text, tokens[1:], tokens[0], dot, random, functions)
     if cond is not None and inherits and not cond.fixed.intercept and not _has_number(tokens):
         return RightSide(right.text, Terms(False, right.fixed.terms), right.offsets, right.random)
     return right
@@ -114,12 +122,12 @@ def has_dot(text: str) -> bool:
     return _has_dot(tokenize(text))
 
 
-def parse_expression(text: str) -> Expression:
+def parse_expression(text: str, functions: tuple[UserFunction, ...] = ()) -> Expression:
     """Parse an expression that stands alone, such as ``"log(exposure)"``."""
     tokens = tokenize(text)
     if not tokens:
         raise FormulaError("an expression is missing", text, 0)
-    return make_expression(text, tokens)
+    return make_expression(text, tokens, functions)
 
 
 def _tilde(text: str, tokens: Sequence[Token]) -> int:
@@ -131,21 +139,26 @@ def _tilde(text: str, tokens: Sequence[Token]) -> int:
     return places[0]
 
 
-def _response(text: str, tokens: Sequence[Token]) -> ResponsePart:
+def _response(text: str, tokens: Sequence[Token], functions: tuple[UserFunction, ...]) -> ResponsePart:
     source = source_text(text, tokens)
     bar = next((t for t in tokens if is_operator(t, "|", "||")), None)
     if bar is not None:
         raise FormulaError("a bar belongs right of '~'", text, bar.start)
     if not is_call(tokens, "cbind"):
-        return ResponsePart(source, (make_expression(text, tokens),))
+        return ResponsePart(source, (make_expression(text, tokens, functions),))
     parts = split_top_level(tokens[2:-1], ",")
     if len(parts) != 2 or not all(parts):
         raise FormulaError("cbind takes two columns: successes and failures", text, tokens[0].start)
-    return ResponsePart(source, tuple(make_expression(text, part) for part in parts))
+    return ResponsePart(source, tuple(make_expression(text, part, functions) for part in parts))
 
 
 def _right_side(
-    text: str, tokens: Sequence[Token], tilde: Token, dot: tuple[Term, ...] | None, inherited: tuple[RandomTerm, ...]
+    text: str,
+    tokens: Sequence[Token],
+    tilde: Token,
+    dot: tuple[Term, ...] | None,
+    inherited: tuple[RandomTerm, ...],
+    functions: tuple[UserFunction, ...],
 ) -> RightSide:
     """Sort the summands of a right side into random terms, offsets and the rest, which is the fixed part.
 
@@ -155,21 +168,24 @@ def _right_side(
         raise FormulaError("the terms are missing after '~' (write ~ 1 for an intercept alone)", text, tilde.start)
     fixed: list[Token] = []
     offsets: list[Expression] = []
-    random = list(inherited)
+    random = {term.meaning: term for term in inherited}
     for sign, part in _summands(tokens):
         if is_random(part):
-            terms = random_terms(text, part)
+            terms = random_terms(text, part, functions)
             if sign is None or sign.text == "+":
-                random.extend(term for term in terms if not any(term.same_as(other) for other in random))
+                for term in terms:
+                    random.setdefault(term.meaning, term)
             else:
-                random = _without(text, random, terms, sign)
+                _take_away(text, random, terms, sign)
+            if len(random) > _MOST_RANDOM:
+                raise FormulaError(f"more than {_MOST_RANDOM} random terms", text, part[0].start)
         elif is_call(part, "offset"):
-            offsets.append(_offset(text, part, sign))
+            offsets.append(_offset(text, part, sign, functions))
         else:
             _check_fixed(text, part)
             fixed.extend([*([sign] if sign is not None else []), *part])
-    terms_fixed = expand(text, fixed, dot) if fixed else Terms(True, ())
-    return RightSide(source_text(text, tokens), terms_fixed, tuple(offsets), tuple(random))
+    terms_fixed = expand(text, fixed, dot, functions) if fixed else Terms(True, ())
+    return RightSide(source_text(text, tokens), terms_fixed, tuple(offsets), tuple(random.values()))
 
 
 def _summands(tokens: Sequence[Token]) -> list[tuple[Token | None, tuple[Token, ...]]]:
@@ -185,20 +201,21 @@ def _summands(tokens: Sequence[Token]) -> list[tuple[Token | None, tuple[Token, 
     return result
 
 
-def _offset(text: str, tokens: Sequence[Token], sign: Token | None) -> Expression:
+def _offset(text: str, tokens: Sequence[Token], sign: Token | None, functions: tuple[UserFunction, ...]) -> Expression:
     inner = tokens[2:-1]
     if not inner:
         raise FormulaError("offset() needs a column or an expression", text, tokens[0].start)
     if sign is not None and sign.text == "-":
         raise FormulaError("an offset is added; write offset(-(...)) for a negative one", text, sign.start)
-    return make_expression(text, inner)
+    return make_expression(text, inner, functions)
 
 
-def _without(text: str, random: list[RandomTerm], terms: Sequence[RandomTerm], sign: Token) -> list[RandomTerm]:
-    left = [r for r in random if not any(r.same_as(t) for t in terms)]
-    if len(left) == len(random):
+def _take_away(
+    text: str, random: dict[tuple[str, str, tuple[str, ...]], RandomTerm], terms: Sequence[RandomTerm], sign: Token
+) -> None:
+    gone = [random.pop(term.meaning, None) for term in terms]
+    if not any(gone):
         raise FormulaError("a random term is taken away that is not there", text, sign.start)
-    return left
 
 
 def _check_fixed(text: str, tokens: Sequence[Token]) -> None:
@@ -212,7 +229,7 @@ def _check_fixed(text: str, tokens: Sequence[Token]) -> None:
         if called and token.text in PLANNED_SMOOTHS:
             raise NotAvailableError(
                 f"smooth terms such as {token.text}(...) are planned but not offered yet; "
-                f"bs(x, df=4), ns(x, 3) and poly(x, 2) are\n  {text}\n  {' ' * token.start}^"
+                f"bs(x, df=4), ns(x, 3) and poly(x, 2) are{pointer(text, token.start)}"
             )
         if called and token.text == "offset":
             raise FormulaError("offset(...) stands alone, joined by '+'", text, token.start)
@@ -221,22 +238,18 @@ def _check_fixed(text: str, tokens: Sequence[Token]) -> None:
 
 
 def _has_dot(tokens: Sequence[Token]) -> bool:
-    return any(token.kind == "name" and token.text == "." for token in tokens)
+    return any(token.kind == "name" and token.is_dot for token in tokens)
 
 
 def _has_number(tokens: Sequence[Token]) -> bool:
     return any(len(part) == 1 and part[0].kind == "number" for part in split_top_level(tokens, "+", "-", "~"))
 
 
-def _random_variables(text: str, tokens: Sequence[Token]) -> set[str]:
+def _random_variables(text: str, tokens: Sequence[Token], functions: tuple[UserFunction, ...]) -> set[str]:
     return {
         name
         for _, part in _summands(tokens)
         if is_random(part)
-        for term in random_terms(text, part)
+        for term in random_terms(text, part, functions)
         for name in term.groups
     }
-
-
-def _column_term(name: str) -> Term:
-    return (make_expression(f"`{name}`", tokenize(f"`{name}`")),)

@@ -11,15 +11,18 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ranef.errors import FormulaError, NotAvailableError
+from ranef.errors import FormulaError, NotAvailableError, pointer
 from ranef.formula.algebra import Terms, expand
 from ranef.formula.expression import source_text
-from ranef.formula.tokens import Token, closing, is_call, is_operator, split_top_level
+from ranef.formula.functions import UserFunction
+from ranef.formula.tokens import Token, closing, is_call, is_operator, quoted, split_top_level
 
 OFFERED_STRUCTURES = ("us", "diag", "homdiag", "cs", "ar1")
 PLANNED_STRUCTURES = (
     "ou", "exp", "gau", "mat", "toep", "homtoep", "hetar1", "homcs", "rr", "propto", "equalto", "smooth",
 )  # fmt: skip
+# Grouping factors that ``a/b/c`` may nest.
+_DEEPEST = 40
 PLANNED_SMOOTHS = ("s", "t2", "te", "ti")
 
 
@@ -47,24 +50,36 @@ class RandomTerm:
         """Name of the grouping factor."""
         return ":".join(self.groups)
 
+    @property
+    def text(self) -> str:
+        """The term in words of a formula; it parses to itself."""
+        prefix = "" if self.structure == "us" else self.structure
+        return f"{prefix}({self.effects.text} | {':'.join(map(quoted, self.groups))})"
+
+    @property
+    def meaning(self) -> tuple[str, str, tuple[str, ...]]:
+        """What two terms share that mean the same, wherever they were written."""
+        return self.structure, self.effects.text, self.groups
+
     def same_as(self, other: RandomTerm) -> bool:
-        """Whether both mean the same, wherever they were written."""
-        mine = (self.structure, self.effects.text, self.groups)
-        return mine == (other.structure, other.effects.text, other.groups)
+        """Whether both mean the same."""
+        return self.meaning == other.meaning
 
 
 def is_random(tokens: Sequence[Token]) -> bool:
     """Whether a summand of a formula is a random term: all of it in brackets, with a bar directly inside."""
     if not tokens:
         return False
-    opening = 1 if tokens[0].kind == "name" else 0
+    opening = 1 if tokens[0].kind == "name" and not tokens[0].quoted else 0
     if len(tokens) <= opening or not is_operator(tokens[opening], "("):
         return False
     return closing(tokens, opening) == len(tokens) - 1 and len(_sides(tokens)) > 1
 
 
-def random_terms(formula: str, tokens: Sequence[Token]) -> tuple[RandomTerm, ...]:
-    """The random terms that one summand stands for.
+def random_terms(
+    formula: str, tokens: Sequence[Token], functions: tuple[UserFunction, ...] = ()
+) -> tuple[RandomTerm, ...]:
+    """The random terms that one summand stands for; its effects may call `functions` of the user.
 
     Raises
     ------
@@ -83,7 +98,7 @@ def random_terms(formula: str, tokens: Sequence[Token]) -> tuple[RandomTerm, ...
     double = bars[0].text == "||"
     if double and structure is not None:
         raise FormulaError(f"write {structure}(... | g), or (... || g) alone", formula, bars[0].start)
-    effects = expand(formula, sides[0])
+    effects = expand(formula, sides[0], functions=functions)
     if not effects.intercept and not effects.terms:
         raise FormulaError("a random term without any column", formula, sides[0][0].start)
     pieces = _independent(effects) if double else (effects,)
@@ -109,7 +124,7 @@ def _structure(formula: str, tokens: Sequence[Token]) -> str | None:
     if name in PLANNED_STRUCTURES:
         raise NotAvailableError(
             f"the covariance structure {name!r} is planned but not offered yet; "
-            f"offered: {', '.join(OFFERED_STRUCTURES)}\n  {formula}\n  {' ' * tokens[0].start}^"
+            f"offered: {', '.join(OFFERED_STRUCTURES)}{pointer(formula, tokens[0].start)}"
         )
     if name not in OFFERED_STRUCTURES:
         close = difflib.get_close_matches(name, OFFERED_STRUCTURES, n=1)
@@ -139,6 +154,8 @@ def _grouping_factors(formula: str, tokens: Sequence[Token]) -> list[tuple[str, 
         names = tuple(dict.fromkeys(_columns(formula, part)))
         outer = nested[-1] if nested else ()
         nested.append(names + tuple(name for name in outer if name not in names))
+        if len(nested) > _DEEPEST:
+            raise FormulaError(f"more than {_DEEPEST} grouping factors within each other", formula, part[0].start)
     return nested[::-1]
 
 

@@ -78,12 +78,12 @@ def _known(fit: Fit) -> dict[str, float]:
 
 def _parse(text: str, names: list[str]) -> ast.expr:
     """The expression with ``p<k>_`` for the k-th name."""
-    longest_first = sorted(names, key=len, reverse=True)
+    longest_first = sorted(filter(None, names), key=len, reverse=True)
     pattern = r"(?<![\w.\]:])(?:" + "|".join(map(re.escape, longest_first)) + r")(?![\w.\[:(])"
     code = re.sub(pattern, lambda found: f" p{names.index(found.group())}_ ", text).replace("^", "**")
     try:
         tree = ast.parse(code.strip(), mode="eval").body
-    except SyntaxError as error:
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise DataError(f"{text!r} is no arithmetic on the parameters {', '.join(names)}") from error
     _check(tree, text, names)
     return tree

@@ -18,7 +18,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +29,6 @@ from ranef.design.fixed import FixedSpec, build_matrix
 from ranef.design.frame import Table, open_table
 from ranef.formula.algebra import Term, Terms
 from ranef.formula.expression import Expression
-from ranef.formula.fixed import columns_by_term
 from ranef.invertible import invertible
 
 if TYPE_CHECKING:
@@ -86,7 +84,7 @@ def model_terms(fixed: FixedDesign) -> tuple[ModelTerm, ...]:
     """The terms of one linear predictor, those without a coefficient left out (aliased with terms before them)."""
     spec: FixedSpec = fixed.spec
     terms = spec.matrix.terms
-    counts = _counts(spec)
+    counts = spec.matrix.counts
     place_of = {column: place for place, column in enumerate(spec.kept)}
     made: list[ModelTerm] = []
     start = 0
@@ -109,21 +107,12 @@ def with_columns(terms: Sequence[ModelTerm], kept: Bools) -> tuple[ModelTerm, ..
 
 def term_name(part: Term) -> str:
     """A term as tables call it: its factors as written, columns without backticks."""
-    return ":".join(e.variables[0] if e.is_name else e.text for e in part) or "Intercept"
-
-
-def _counts(spec: FixedSpec) -> tuple[int, ...]:
-    plain = spec.matrix.plain
-    if plain is None:
-        return columns_by_term(spec.matrix.formulaic)
-    return tuple(prod(len(factor.codes) for factor in term) for term in plain.terms)
+    return ":".join(e.variables[0] if e.is_name else e.text for e in part) if part else "Intercept"
 
 
 def is_factor(expression: Expression, levels: Collection[str]) -> bool:
-    """Whether an expression has levels: a column of text or categories, or ``factor(...)``."""
-    if expression.is_name:
-        return expression.variables[0] in levels
-    return bool(expression.factor_variables) and expression.code.startswith("C(")
+    """Whether an expression has levels: a column of text or categories, ``factor(...)``, ``cut(...)``."""
+    return expression.variables[0] in levels if expression.is_name else expression.makes_factor
 
 
 def type_one(terms: Sequence[ModelTerm], cross_products: Floats) -> list[Hypothesis]:
@@ -228,10 +217,10 @@ def _sum_coded(terms: Terms, table: Table, spec: FixedSpec) -> tuple[Floats, Fix
 
 
 def _with_sum(expression: Expression, levels: Collection[str]) -> Expression:
-    """``C(_v0, contr.sum)`` for a factor that is no plain column."""
+    """``C(..., contr.sum)`` for a factor that is no plain column."""
     if expression.is_name or not is_factor(expression, levels):
         return expression
-    return dataclasses.replace(expression, code="C(_v0, contr.sum)", text=f"C({expression.variables[0]}, contr.sum)")
+    return dataclasses.replace(expression, code=expression.code_with_sum)
 
 
 def _estimable(silent: Floats) -> Floats:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ranef import tables
 from ranef.errors import DataError
+from ranef.formula.tokens import unquoted
 from ranef.inference.hypotheses import model_terms
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ def _name_at(text: str, place: int, names: Sequence[str]) -> tuple[int, int] | N
     """Which coefficient stands at `place`, and the length of what was read."""
     best: tuple[int, int] | None = None
     for number, name in enumerate(names):
-        for written in (name, f"`{name}`"):
+        for written in (*([name] if name else []), f"`{name.replace('`', '``')}`"):
             after = place + len(written)
             longer = best is None or len(written) > best[1]
             if longer and text.startswith(written, place) and not _continues(text, after):
@@ -210,7 +211,8 @@ def _continues(text: str, place: int) -> bool:
 
 
 def _nearest(text: str, names: Sequence[str], terms: Sequence[str]) -> str:
-    word = re.split(r"\s[-+*=]|=", text.strip(), maxsplit=1)[0].strip().strip("`")
+    word = re.split(r"\s[-+*=]|=", text.strip(), maxsplit=1)[0]
+    word = unquoted(word)
     return _unknown(word, [*names, *terms]) if word else "a coefficient is missing"
 
 

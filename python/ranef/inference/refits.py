@@ -63,11 +63,12 @@ def without_terms(fit: Fit, component: str, names: Collection[str], reml: bool) 
     predictors[place] = dataclasses.replace(predictor, fixed=fixed)
     change = f"~ . - ({dropped.text.removeprefix('0 + ')})"
     specification = fit.model.specification
+    functions = specification.formula_functions
     if component == "cond":
-        changes: dict[str, Any] = {"formula": updated_formula(specification.formula, f". {change}")}
+        changes: dict[str, Any] = {"formula": updated_formula(specification.formula, f". {change}", functions)}
     else:
         argument = _ARGUMENTS[component]
-        changes = {argument: updated_one_sided(getattr(specification, argument), change)}
+        changes = {argument: updated_one_sided(getattr(specification, argument), change, functions)}
     return _fit(fit, dataclasses.replace(fit.design, predictors=tuple(predictors)), reml, changes)
 
 

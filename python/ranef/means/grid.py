@@ -232,10 +232,10 @@ def _column(values: Sequence[Any]) -> NDArray[Any]:
 
 def _array_offset(predictor: PredictorDesign, table: Table) -> float | None:
     """Mean of an offset that was given as an array; None if there is none."""
-    expressions = [s.expression for s in predictor.offset_sources if s.expression is not None]
+    known_sources = [(s.expression, s.memory) for s in predictor.offset_sources if s.expression is not None]
     if predictor.offset is None or all(s.expression or s.constant is not None for s in predictor.offset_sources):
         return None
-    known = sum(float(np.mean(evaluate(e, table, "offset"))) for e in expressions)
+    known = sum(float(np.mean(evaluate(e, table, "offset", memory))) for e, memory in known_sources)
     return float(predictor.offset.mean()) - known
 
 

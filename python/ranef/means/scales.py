@@ -126,7 +126,8 @@ def response_scale(fit: Fit) -> Scale | None:
     """
     from ranef.formula.parse import parse_formula
 
-    expressions = parse_formula(fit.formula, fit.design.columns if "." in fit.formula else None).response.expressions
+    columns = tuple(fit.design.columns) if "." in fit.formula else None
+    expressions = parse_formula(fit.formula, columns, fit.model.specification.formula_functions).response.expressions
     if len(expressions) != 1 or expressions[0].is_name:
         return None
     code = expressions[0].code.replace(" ", "")

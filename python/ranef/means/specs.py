@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ranef.errors import DataError
+from ranef.formula.tokens import split_outside_backticks, unquoted
 
 Names = str | Sequence[str]
-
-_SEPARATORS = re.compile(r"[*+:]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +34,15 @@ def parse_specs(specs: Names, by: Names | None = None) -> Specs:
     """
     split: tuple[str, ...] = ()
     if isinstance(specs, str):
-        left, tilde, right = specs.partition("~")
-        if tilde and left.strip():
+        *left_side, right = split_outside_backticks(specs, "~", 1)
+        left = left_side[0] if left_side else ""
+        if left.strip():
             raise DataError(
                 f"specs {specs!r} has a left side: ask for the means, then for contrasts, as in "
                 f".emmeans('~{right}').contrast({left.strip()!r})"
             )
-        text, bar, after = (right if tilde else specs).partition("|")
-        over, split = _names(text), _names(after) if bar else ()
+        text, *after = split_outside_backticks(right, "|", 1)
+        over, split = _names(text), _names(after[0]) if after else ()
     else:
         over = _listed(specs, "specs")
     split += tuple(n for n in read_names(by, "by") if n not in split)
@@ -59,10 +58,11 @@ def read_names(names: Names | None, role: str) -> tuple[str, ...]:
 
 def _names(text: str) -> tuple[str, ...]:
     """``a * b`` to its names; ``1`` and nothing mean none."""
-    names = [part.strip().strip("`") for part in _SEPARATORS.split(text)]
-    if names in ([""], ["1"]):
+    parts = [part.strip() for part in split_outside_backticks(text, "*+:")]
+    if parts in ([""], ["1"]):
         return ()
-    if "" in names:
+    names = [unquoted(part) for part in parts]
+    if "" in parts:
         raise DataError(f"a name is missing in {text.strip()!r}: specs are names joined by *, as in '~ a * b | c'")
     return tuple(dict.fromkeys(names))
 

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from ranef.design.evaluate import evaluate
 from ranef.design.frame import open_table
+from ranef.design.interpreter import Memory
 from ranef.errors import DataError
-from ranef.formula.expression import Expression
+from ranef.formula.expression import Expression, column_expression
 from ranef.formula.parse import parse_expression
 from ranef.means import build
 from ranef.means.averaging import averaging_weights
@@ -57,7 +58,9 @@ def emtrends(fit: Fit, request: TrendRequest) -> MarginalMeans:
     specs = parse_specs(asked.specs, asked.by)
     components = build.components_of(fit, asked.component)
     grid = reference_grid(fit, components, asked.at, offset=asked.offset, reduce=asked.cov_reduce)
-    expression = parse_expression(request.var)
+    functions = fit.model.specification.formula_functions
+    is_column = any(request.var == variable.name for variable in grid.variables)
+    expression = column_expression(request.var) if is_column else parse_expression(request.var, functions)
     name = _covariate(grid, expression, request.var)
     if request.max_degree > 1 and not expression.is_name:
         raise DataError(f"max_degree is for a trend in a column, not in {request.var!r}")
@@ -110,7 +113,9 @@ def _derivative(
     points = [build.points_at(fit, asked, grid_rows(fit, grid, moved)) for moved in shifted]
     run = np.full(len(frame), step**degree * math.factorial(degree))
     if not expression.is_name:
-        ends = [evaluate(expression, open_table(moved).columns([name], "var"), "offset") for moved in shifted]
+        memory: Memory = {}
+        evaluate(expression, grid.table, "offset", memory)
+        ends = [evaluate(expression, open_table(m).columns([name], "var"), "offset", memory) for m in shifted]
         run = np.asarray(ends[1] - ends[0], dtype=np.float64)
     functions = sum(w * p.functions for w, p in zip(weights, points, strict=True)) / run[:, None]
     constant = sum(w * p.constant for w, p in zip(weights, points, strict=True)) / run

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ranef.errors import DataError
+from ranef.formula.tokens import split_outside_backticks, unquoted
 from ranef.plots import style
 from ranef.plots.choose import choose
 from ranef.plots.grid import (
@@ -74,7 +75,7 @@ def plot_effects(
 
 
 def _focal(term: str, known: Mapping[str, Variable]) -> list[str]:
-    names = [name.strip() for name in term.split(":")] if term not in known else [term]
+    names = [unquoted(name) for name in split_outside_backticks(term, ":")] if term not in known else [term]
     if not known:
         raise DataError("the fixed effects have no variable, so there is no effect to draw")
     if len(names) > 2:

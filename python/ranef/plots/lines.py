@@ -102,8 +102,8 @@ def group_lines(
 
 def _nested_in(fit: Fit, group: str) -> set[str]:
     """The grouping factor and those that its levels determine: ``pop`` for ``pop:patch``."""
-    columns = set(group.split(":"))
-    return {t.group for t in fit.design.terms if set(t.group.split(":")) <= columns}
+    columns_of = {t.group: set(t.spec.group.columns) for t in fit.design.terms}
+    return {name for name, columns in columns_of.items() if columns <= columns_of[group]}
 
 
 def included_columns(fit: Fit, groups: set[str]) -> list[str]:
