@@ -6,6 +6,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 
 #include "checks.hpp"
 #include "model_handle.hpp"
@@ -92,6 +93,18 @@ const char* kind_name(ranef::Parameter::Kind kind) {
   }
 }
 
+/// What a random term of `columns` columns is reported as: kind, row and column of each parameter.
+std::vector<std::tuple<std::string, int, int>> covariance_parameters(const std::string& structure, int columns) {
+  constexpr int kMost = 30000;  // more have more correlations than an int counts
+  if (columns < 1 || columns > kMost)
+    throw std::invalid_argument("a random term has 1 to " + std::to_string(kMost) + " columns, not " +
+                                std::to_string(columns));
+  std::vector<std::tuple<std::string, int, int>> out;
+  for (const ranef::ReportedParameter& p : ranef::make_covariance(structure, columns)->reported_parameters())
+    out.emplace_back(p.kind == ranef::ReportedParameter::Kind::sd ? "sd" : "cor", p.row, p.col);
+  return out;
+}
+
 }  // namespace
 
 void bind_model(py::module_& module);
@@ -145,6 +158,7 @@ void bind_model(py::module_& module) {
           },
           py::arg("values"), py::arg("options") = Options());
 
+  module.def("covariance_parameters", &covariance_parameters, py::arg("structure"), py::arg("columns"));
   module.def(
       "independent_columns",
       [](const FortranFloats& matrix, double tolerance) {

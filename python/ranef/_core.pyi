@@ -73,6 +73,9 @@ class Likelihood(metaclass=_Bound):
 def link_inverse(link: int, eta: _Floats) -> _Floats: ...
 def link_inverse_derivative(link: int, eta: _Floats) -> _Floats: ...
 def link_function(link: int, mu: _Floats) -> _Floats: ...
+def covariance_parameters(structure: str, columns: int) -> list[tuple[str, int, int]]:
+    """Kind, row and column of each parameter of a random term, in order."""
+
 def independent_columns(matrix: _Floats, tolerance: float = 1e-7) -> _Ints:
     """Columns that a left-to-right rank-revealing QR keeps (R's rule: drop what depends on columns before it)."""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 _LOOK_COLUMNS = ["look", "parameters", "gained"]
-_LOOKS = {
+LOOKS = {
     "zero": "at zero",
     "raised": "raised",
     "correlation": "otherwise correlated",
@@ -92,7 +92,7 @@ def diagnose(fit: Fit) -> Diagnosis:
 
 
 def _looks(fit: Fit) -> pd.DataFrame:
-    rows = [(_LOOKS[k.kind], ", ".join(fit.model.names[i] for i in k.places), k.gained) for k in fit.estimate.looks]
+    rows = [(LOOKS[k.kind], ", ".join(fit.model.names[i] for i in k.places), k.gained) for k in fit.estimate.looks]
     return pd.DataFrame(rows, columns=_LOOK_COLUMNS)
 
 

@@ -208,7 +208,11 @@ def __getattr__(name: str) -> FamilyConstructor:
     """Constructors by family name, made from the registry."""
     if name.startswith("_") or (name.lower() not in _registry() and name.lower() not in _ALIASES):
         raise AttributeError(f"module 'ranef.families' has no family {name!r}")
+    return _constructor(name)
 
+
+@cache  # pickle asks that the name it writes leads back to the same object
+def _constructor(name: str) -> FamilyConstructor:
     def constructor(link: str | None = None) -> Family:
         return make(name, link)
 

@@ -26,7 +26,7 @@ from ranef.verdict import Verdict, judge
 
 if TYPE_CHECKING:
     from ranef.inference.small_sample import SmallSample
-    from ranef.persist import Stored
+    from ranef.storage.stored import Stored
     from ranef.unfitted import Model
 
 Floats = NDArray[np.float64]

@@ -23,6 +23,7 @@ from scipy.sparse.linalg import splu
 
 from ranef.assemble import component_index
 from ranef.design.design import NewTerm
+from ranef.errors import DataError
 from ranef.parameters import difference_step
 from ranef.rowderivatives import row_derivatives
 from ranef.varcorr import CovarianceBlock, covariance_blocks
@@ -109,7 +110,9 @@ def predictor_covariance(fit: Fit, joint: JointPrecision | None, rows: Rows, inc
         return made
     root = covariance_roots(fit)
     size = root.shape[0]
-    factor = splu(sparse.csc_array((joint.data, joint.indices, joint.indptr), shape=(size, size)))
+    factor = _factor(sparse.csc_array((joint.data, joint.indices, joint.indptr), shape=(size, size)))
+    if factor is None:  # none that was made here
+        raise DataError("the saved precision of the random effects has no inverse: the file is damaged")
     spherical = [sparse.csc_array(part @ root) for part in z]
     for start in range(0, rows.count, _CHUNK):
         chunk = slice(start, min(start + _CHUNK, rows.count))

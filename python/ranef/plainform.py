@@ -26,10 +26,10 @@ class Encoder:
     Parameters
     ----------
     classes : the dataclasses that may occur
-    special : {type: function to a value that can be written}, for objects of other libraries
+    special : {type: (name, function to a value that can be written)}, for objects that are remade from a value
     """
 
-    def __init__(self, classes: Mapping[str, type], special: Mapping[type, Writer] | None = None) -> None:
+    def __init__(self, classes: Mapping[str, type], special: Mapping[type, tuple[str, Writer]] | None = None) -> None:
         self.classes = {cls: name for name, cls in classes.items()}
         self.special = dict(special or {})
         self.arrays: Arrays = {}
@@ -50,7 +50,7 @@ class Encoder:
             return value
         if isinstance(value, float):
             return value if np.isfinite(value) else {"number": str(value)}
-        if isinstance(value, np.ndarray):
+        if isinstance(value, np.ndarray) and value.dtype != object:
             return self._array(value)
         if isinstance(value, pd.Index):
             return {"index": self._index_values(value), "name": self.encode(value.name), "dtype": str(value.dtype)}
@@ -58,7 +58,8 @@ class Encoder:
 
     def _container(self, value: Any) -> Any:
         if type(value) in self.special:
-            return {"special": type(value).__name__, "value": self.encode(self.special[type(value)](value))}
+            name, write = self.special[type(value)]
+            return {"special": name, "value": self.encode(write(value))}
         if type(value) in self.classes:
             fields = {f.name: self.encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
             return {"class": self.classes[type(value)], "fields": fields}
@@ -71,8 +72,6 @@ class Encoder:
         raise DataError(f"a fit that holds a {type(value).__name__} ({value!r:.60}) cannot be saved; pickle it instead")
 
     def _array(self, value: NDArray[Any]) -> Any:
-        if value.dtype == object:
-            return {"objects": [self.encode(v) for v in value.ravel().tolist()], "shape": list(value.shape)}
         key = f"a{len(self.arrays)}"
         self.arrays[key] = value
         return {"array": key}
@@ -81,63 +80,3 @@ class Encoder:
         if isinstance(index, pd.DatetimeIndex):
             return self.encode([stamp.isoformat() for stamp in index])
         return self.encode(list(index))
-
-
-class Decoder:
-    """Reads what an `Encoder` wrote.
-
-    Parameters
-    ----------
-    classes : the dataclasses that may occur
-    special : {type name: function from the written value to the object}
-    """
-
-    def __init__(
-        self,
-        classes: Mapping[str, Callable[..., Any]],
-        arrays: Mapping[str, NDArray[Any]],
-        special: Mapping[str, Writer],
-    ) -> None:
-        self.classes = dict(classes)
-        self.arrays = arrays
-        self.special = dict(special)
-
-    def decode(self, value: Any) -> Any:
-        """The object that a JSON value stands for.
-
-        Raises
-        ------
-        DataError
-            If the value is none that an `Encoder` writes.
-        """
-        if not isinstance(value, dict):
-            return value
-        kind = next(iter(value))
-        readers: dict[str, Writer] = {
-            "number": lambda v: float(v["number"]),
-            "array": lambda v: self.arrays[v["array"]],
-            "objects": self._objects,
-            "index": self._index,
-            "tuple": lambda v: tuple(self.decode(x) for x in v["tuple"]),
-            "list": lambda v: [self.decode(x) for x in v["list"]],
-            "dict": lambda v: {self.decode(k): self.decode(x) for k, x in v["dict"]},
-            "class": self._instance,
-            "special": lambda v: self.special[v["special"]](self.decode(v["value"])),
-        }
-        if kind not in readers:
-            raise DataError(f"not a saved fit: unknown entry {kind!r}")
-        return readers[kind](value)
-
-    def _objects(self, value: dict[str, Any]) -> NDArray[Any]:
-        items = [self.decode(v) for v in value["objects"]]
-        made = np.empty(len(items), dtype=object)
-        made[:] = items
-        return made.reshape(value["shape"])
-
-    def _index(self, value: dict[str, Any]) -> pd.Index:
-        return pd.Index(self.decode(value["index"]), dtype=value["dtype"], name=self.decode(value["name"]))
-
-    def _instance(self, value: dict[str, Any]) -> Any:
-        if value["class"] not in self.classes:
-            raise DataError(f"not a saved fit: unknown record {value['class']!r}")
-        return self.classes[value["class"]](**{k: self.decode(v) for k, v in value["fields"].items()})
