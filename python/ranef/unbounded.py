@@ -61,7 +61,7 @@ def exact_fit_findings(fit: FitState) -> list[Finding]:
     if fit.family.name != "gaussian" or fit.family.link != "identity" or fit.stored is not None:
         return []
     place = fit.predictor_place("disp")
-    if not fit.estimate.beta[place].size or fit.held[fit.outside_count :][_dispersion_places(fit)].any():
+    if not fit.estimate.beta[place].size or _holds_dispersion(fit):
         return []
     exact = _is_rounding(fit, fit.estimate.eta[place]) and not has_cell_a_row(fit.design)
     return [_exact_fit(fit)] if exact or (not fit.reml and reaches_every_row(fit.design)) else []
@@ -73,8 +73,11 @@ def _is_rounding(fit: FitState, log_sd: Floats) -> bool:
     return largest > 0 and bool(np.max(log_sd, initial=-np.inf) < np.log(_ROUNDING * largest))
 
 
-def _dispersion_places(fit: FitState) -> list[int]:
-    return [k for k, p in enumerate(fit.model.parameter_info) if p.kind == "beta" and p.component == "disp"]
+def _holds_dispersion(fit: FitState) -> bool:
+    if not fit.model.specification.fixed:  # which spares usual fits the parameters' names
+        return False
+    own = [k for k, p in enumerate(fit.model.parameter_info) if p.kind == "beta" and p.component == "disp"]
+    return bool(fit.held[fit.outside_count :][own].any())
 
 
 def _exact_fit(fit: FitState) -> Finding:

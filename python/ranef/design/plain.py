@@ -68,19 +68,15 @@ class PlainSpec:
 
     def matrix(self, n_rows: int, numbers: Callable[[str], Floats], codes: Callable[[str, pd.Index], Codes]) -> Floats:
         """The matrix, from functions that give a column's numbers, or its codes among given levels."""
-        out = np.empty((n_rows, len(self.names)), dtype=np.float64, order="F")
+        columns = [(term, combination) for term in self.terms for combination in _combinations(term)]
+        out = np.empty((n_rows, len(columns)), dtype=np.float64, order="F")
         read: dict[str, NDArray[np.float64] | NDArray[np.int32]] = {}
-        place = 0
-        for term in self.terms:
-            for factor in term:
-                if factor.variable not in read:
-                    labels = factor.labels
-                    read[factor.variable] = (
-                        numbers(factor.variable) if labels is None else codes(factor.variable, labels)
-                    )
-            for combination in _combinations(term):
-                _fill(out[:, place], [(read[f.variable], c) for f, c in zip(term, combination, strict=True)])
-                place += 1
+        for factor in itertools.chain.from_iterable(self.terms):
+            if factor.variable not in read:
+                labels = factor.labels
+                read[factor.variable] = numbers(factor.variable) if labels is None else codes(factor.variable, labels)
+        for place, (term, combination) in enumerate(columns):
+            _fill(out[:, place], [(read[f.variable], c) for f, c in zip(term, combination, strict=True)])
         return out
 
 

@@ -117,6 +117,7 @@ def parse_one_sided(text: str, cond: RightSide | None = None, functions: tuple[U
     return right
 
 
+@lru_cache(maxsize=512)
 def has_dot(text: str) -> bool:
     """Whether the formula uses ``.`` for other columns or terms."""
     return _has_dot(tokenize(text))
