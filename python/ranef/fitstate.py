@@ -84,7 +84,7 @@ class FitState:
 
     @property
     def data(self) -> Any:
-        """The table given to `ranef.fit`; None after `ranef.load`."""
+        """The table given to `ranef.fit`, as it was then; None after `ranef.load`."""
         return self.model.specification.data
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ import pandas as pd
 from ranef import families
 from ranef.control import Control
 from ranef.design.build import NaAction, build_design
+from ranef.design.design import Design
+from ranef.design.owned import owned_table, owned_values
 from ranef.errors import DataError, FormulaError, NotAvailableError
 from ranef.families import Family, FamilyConstructor
 from ranef.formula.functions import UserFunction, user_functions
@@ -267,7 +270,23 @@ def design_model(specification: Specification) -> Model:
         na_action=specification.na_action,
         functions=functions,
     )
-    return Model(specification, design, {"parse": parsed - began, "design": time.perf_counter() - parsed})
+    own = own_arguments(specification, design)
+    return Model(own, design, {"parse": parsed - began, "design": time.perf_counter() - parsed})
+
+
+def own_arguments(specification: Specification, design: Design) -> Specification:
+    """The arguments as they are now: what the caller does to table, arrays and dicts later changes no answer."""
+    used = {*design.columns} if design.weights is None else {*design.columns, design.weights.name}
+    return replace(
+        specification,
+        data=owned_table(specification.data, used),
+        weights=owned_values(specification.weights),
+        offset=owned_values(specification.offset),
+        contrasts=owned_values(specification.contrasts),
+        start=owned_values(specification.start),
+        fixed=owned_values(specification.fixed),
+        functions=owned_values(specification.functions),
+    )
 
 
 def parse_ahead(formula: str, functions: tuple[UserFunction, ...] = ()) -> None:
