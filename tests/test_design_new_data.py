@@ -105,9 +105,28 @@ def test_a_combination_that_was_not_fitted_is_a_new_level() -> None:
         new_design(made, DATA)
 
 
-def test_text_does_not_match_levels_that_were_numbers() -> None:
-    with pytest.raises(DataError, match="the fitted levels are of type integer"):
-        new_design(design("y ~ x + (1 | g)"), DATA.head(2).assign(g=["0", "1"]))
+@pytest.mark.parametrize("combined", [False, True])
+def test_groups_match_where_numbers_and_text_read_alike(combined: bool) -> None:
+    formula = "y ~ x + (1 | f:g)" if combined else "y ~ x + (1 | g)"
+    made, texts = design(formula), DATA.assign(g=DATA["g"].astype(str))
+    fitted_to_text = build_design(formula, texts, family=families.make("gaussian"))
+    for fitted, new in ((made, texts), (fitted_to_text, DATA), (fitted_to_text, DATA.assign(g=DATA["g"] + 0.0))):
+        (term,) = new_design(fitted, new).terms
+        assert term is not None
+        np.testing.assert_array_equal(term.levels, fitted.terms[0].levels)
+
+
+@pytest.mark.parametrize(
+    ("groups", "kind"),
+    [
+        (["0", "new"], "text such as 'new'"),
+        (["00", "01"], "text such as '00'"),
+        ([True, False], "truth values such as"),
+    ],
+)
+def test_groups_of_another_kind_are_never_taken_for_new_ones(groups: list[object], kind: str) -> None:
+    with pytest.raises(DataError, match=f"'g' holds {kind}.*but numbers where the model was fitted"):
+        new_design(design("y ~ x + (1 | g)"), DATA.head(2).assign(g=groups), allow_new_levels=True)
 
 
 def test_terms_that_are_left_out_need_no_columns() -> None:

@@ -161,6 +161,31 @@ def test_far_apart_numbers_are_levels_like_any(low: int) -> None:
     np.testing.assert_array_equal(made.terms[0].levels, np.arange(60) % 5)
 
 
+@pytest.mark.parametrize("low", [-(2**63), 2**63 - 20, 2**64 - 20])
+@pytest.mark.parametrize("step", [1, 4])
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda ids, dtype: np.array(ids, dtype=dtype),
+        lambda ids, dtype: pd.array(ids, dtype=dtype.replace("u", "U").replace("int", "Int")),
+        lambda ids, dtype: pd.Series(ids, dtype=f"{dtype}[pyarrow]"),
+        lambda ids, dtype: pd.Series(ids, dtype=object),
+    ],
+    ids=["numpy", "nullable", "pyarrow", "object"],
+)
+def test_identifiers_keep_their_value_up_to_64_bits(low: int, step: int, convert: Callable[..., Any]) -> None:
+    ids = [low + step * (k % 5) for k in range(60)]
+    groups = convert(ids, "uint64" if max(ids) >= 2**63 else "int64")
+    made = design(table().assign(g=groups), "y ~ 1 + (1 | g)")
+    assert [int(label) for label in made.terms[0].labels] == ids[:5]
+    np.testing.assert_array_equal(made.terms[0].levels, np.arange(60) % 5)
+
+
+def test_identifiers_beyond_64_bits_are_refused() -> None:
+    with pytest.raises(DataError, match="'g' holds whole numbers of more than 64 bits"):
+        design(table().assign(g=[2**64 + k % 5 for k in range(60)]), "y ~ 1 + (1 | g)")
+
+
 def test_fractions_as_levels() -> None:
     data = table().assign(g=lambda d: (d["g"] - 300) / 2)
     assert list(design(data, "y ~ 1 + (1 | g)").terms[0].labels) == [0.0, 0.5, 1.0, 1.5, 2.0]

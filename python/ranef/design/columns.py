@@ -151,15 +151,24 @@ def _from_objects(name: str, values: NDArray[Any]) -> Column:
     kind = pd.api.types.infer_dtype(values, skipna=True)
     if kind in ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty"):
         missing = np.asarray(pd.isna(values))
-        if kind in ("integer", "boolean"):
-            plain = np.where(missing, 0, values).astype(bool if kind == "boolean" else np.int64)
-        else:
-            plain = np.where(missing, np.nan, values).astype(np.float64)
-        return _masked(name, plain, missing)
+        if kind == "integer":
+            return _masked(name, _whole_numbers(name, np.where(missing, 0, values)), missing)
+        if kind == "boolean":
+            return _masked(name, np.where(missing, False, values).astype(bool), missing)
+        return _masked(name, np.where(missing, np.nan, values).astype(np.float64), missing)
     if kind in ("mixed", "mixed-integer", "complex", "bytes"):
         types = sorted({type(v).__name__ for v in values[~pd.isna(values)]})
         raise DataError(f"column {name!r} {_mixture(values, types)}: convert it to numbers or to text")
     return _factorized(name, pd.Series(values))
+
+
+def _whole_numbers(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Python's integers as int64, or as uint64 where they need it."""
+    for dtype in (np.int64, np.uint64):
+        limits = np.iinfo(dtype)
+        if limits.min <= min(values, default=0) and max(values, default=0) <= limits.max:
+            return values.astype(dtype)
+    raise DataError(f"column {name!r} holds whole numbers of more than 64 bits: make identifiers text")
 
 
 def _mixture(values: NDArray[Any], types: Sequence[str]) -> str:
@@ -198,7 +207,7 @@ def _masked(name: str, values: NDArray[Any], missing: Bools) -> Column:
 def _nullable(name: str, series: pd.Series) -> Column:
     missing = series.isna().to_numpy()
     if pd.api.types.is_integer_dtype(series.dtype):
-        return _masked(name, series.to_numpy(dtype=np.int64, na_value=0), missing)
+        return _masked(name, series.to_numpy(dtype=series.dtype.numpy_dtype, na_value=0), missing)
     return _masked(name, series.to_numpy(dtype=np.float64, na_value=np.nan), missing)
 
 
@@ -215,10 +224,11 @@ def _code_numbers(values: NDArray[Any]) -> tuple[Codes, pd.Index]:
 
 
 def _code_by_lookup(values: NDArray[Any], low: int, high: int) -> tuple[Codes, pd.Index]:
-    shifted = values.astype(np.int64, copy=False) - low
+    wide = np.uint64 if high > np.iinfo(np.int64).max else np.int64
+    shifted = (values.astype(wide, copy=False) - wide(low)).astype(np.int64, copy=False)
     present = np.zeros(high - low + 1, dtype=bool)
     present[shifted] = True
-    return _recode(shifted, present), pd.Index(np.flatnonzero(present) + low)
+    return _recode(shifted, present), pd.Index(np.flatnonzero(present).astype(wide) + wide(low))
 
 
 def _recode(codes: NDArray[Any], present: Bools) -> Codes:

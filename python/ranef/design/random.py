@@ -87,7 +87,8 @@ def new_random(design: RandomDesign, table: Table, allow_new_levels: bool) -> Ne
     Raises
     ------
     DataError
-        If there is such a level and `allow_new_levels` is false, or a factor among the effects has a new level.
+        If there is such a level and `allow_new_levels` is false or the level is of another kind than the fitted ones,
+        or if a factor among the effects has a new level.
     """
     spec: TermSpec = design.spec
     levels = _levels_in(spec.group, table)
@@ -122,9 +123,42 @@ def _only_level(labels: pd.Index, table: Table) -> str:
     return f"one level, {only}, in the {table.n_rows} rows used"
 
 
+def _codes_among(name: str, fitted: pd.Index, table: Table) -> Codes:
+    """Place of every row's group among the fitted levels, -1 where it is not among them.
+
+    Numbers and text match where they read alike, "3" and 3, as R's factors do.
+
+    Raises
+    ------
+    DataError
+        If levels of another kind than the fitted ones match none of them: a mistake rather than new groups.
+    """
+    codes, labels = table[name].factor()
+    kind, known = _kind(labels), _kind(fitted)
+    if kind == known:
+        return table[name].codes_in(fitted)
+    as_text = pd.Index(fitted.astype(str)) if "text" in (kind, known) else fitted[:0]
+    places = as_text.get_indexer(pd.Index(labels.astype(str)))
+    unknown = np.flatnonzero(places < 0)
+    if unknown.size:
+        raise DataError(
+            f"the grouping factor {name!r} holds {kind} such as {str(labels[unknown[0]])!r} in the new data, but "
+            f"{known} where the model was fitted, and no fitted level reads like that: convert the column"
+        )
+    return np.asarray(places, dtype=np.int32)[codes]
+
+
+def _kind(labels: pd.Index) -> str:
+    """What a factor's levels are, in words."""
+    inferred = str(labels.inferred_type)
+    if inferred in ("integer", "floating", "mixed-integer-float"):
+        return "numbers"
+    return {"string": "text", "boolean": "truth values"}.get(inferred, inferred)
+
+
 def _levels_in(group: GroupSpec, table: Table) -> Codes:
     """Level of every row, negative where it was not among the fitted ones."""
-    codes = [table[name].codes_in(levels) for name, levels in zip(group.columns, group.levels, strict=True)]
+    codes = [_codes_among(name, levels, table) for name, levels in zip(group.columns, group.levels, strict=True)]
     if group.cells is None:
         return codes[0]
     known = np.logical_and.reduce([c >= 0 for c in codes])
