@@ -102,7 +102,19 @@ def changed(value: float) -> np.ndarray[Any, Any]:
 
 
 @pytest.mark.parametrize("role", ["weights", "offset"])
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("by_name", [True, False])
+def test_a_row_without_weight_or_offset_is_dropped_and_counted(role: str, by_name: bool) -> None:
+    made = design(data=DATA.assign(bad=changed(np.nan)), **{role: "bad" if by_name else changed(np.nan)})
+    assert made.dropped_by == {"bad" if by_name else role: 2}
+    assert np.flatnonzero(~made.kept).tolist() == [2, 5]
+    with pytest.raises(DataError, match=r"missing values in .*rows 102 and 105"):
+        design(
+            data=DATA.assign(bad=changed(np.nan)), na_action="raise", **{role: "bad" if by_name else changed(np.nan)}
+        )
+
+
+@pytest.mark.parametrize("role", ["weights", "offset"])
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
 @pytest.mark.parametrize("by_name", [True, False])
 def test_a_number_that_is_not_finite_is_named_with_its_rows(role: str, value: float, by_name: bool) -> None:
     data = DATA.assign(bad=changed(value))

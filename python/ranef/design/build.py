@@ -14,8 +14,7 @@ from ranef.design.model_formulas import parse_formulas
 from ranef.design.predictor import build_predictor, new_predictor, read_offset
 from ranef.design.random import TermSpec, build_random, new_random
 from ranef.design.response import FamilyTraits, build_response
-from ranef.design.weights import check_some_weight, read_row_numbers, read_weights
-from ranef.formula.expression import Expression
+from ranef.design.weights import RowNumbers, check_some_weight, read_row_numbers, read_weights
 from ranef.formula.functions import UserFunction
 
 __all__ = ["NaAction", "build_design", "new_design"]
@@ -56,9 +55,9 @@ def build_design(
     source = open_table(data)
     formulas = parse_formulas(formula, ziformula, dispformula, family, source.names, functions)
     extra = read_offset(offset, source, functions)
-    beside = set(extra.variables) - set(formulas.variables) if isinstance(extra, Expression) else set()
-    rows = complete_rows(read_model_columns(source, formulas, extra), na_action, beside)
     given = read_weights(weights, source)
+    beside = [numbers for numbers in (given, extra) if isinstance(numbers, RowNumbers)]
+    rows = complete_rows(read_model_columns(source, formulas, extra), na_action, beside)
     if given is not None:
         check_some_weight(given.take(rows.kept, rows.index, minimum=0.0))
         rows = without_zero_precision(rows, given, family.name)
@@ -115,10 +114,10 @@ def new_design(
     included = [True] * len(design.terms) if terms is None else terms
     random = [term if include else None for term, include in zip(design.terms, included, strict=True)]
     source = open_table(newdata)
-    rows = complete_rows(source.columns(_variables(predictors, random), design.formula or "the model"), "drop")
-    array = None
-    if offset is not None:
-        array = read_row_numbers(offset, source, "offset").take(rows.kept, rows.index, minimum=None).values
+    given = None if offset is None else read_row_numbers(offset, source, "offset")
+    table = source.columns(_variables(predictors, random), design.formula or "the model")
+    rows = complete_rows(table, "drop", () if given is None else (given,))
+    array = None if given is None else given.take(rows.kept, rows.index, minimum=None).values
     return NewDesign(
         predictors=tuple(None if p is None else new_predictor(p, rows.table, array) for p in predictors),
         terms=tuple(None if t is None else new_random(t, rows.table, allow_new_levels) for t in random),

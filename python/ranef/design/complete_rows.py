@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,26 +37,28 @@ class CompleteRows:
     dropped_by: dict[str, int]
 
 
-def complete_rows(table: Table, na_action: NaAction, required: Collection[str] = ()) -> CompleteRows:
+def complete_rows(table: Table, na_action: NaAction, beside: Iterable[RowNumbers] = ()) -> CompleteRows:
     """The rows that have a value in every column.
 
     Parameters
     ----------
     table : all columns that the model reads
     na_action : what to do about a row with a missing value
-    required : columns that must have a value in every row that is complete otherwise
+    beside : weights and offsets that were given beside the formula
 
     Raises
     ------
     DataError
-        If a column has no value, no row is complete, a required value is missing, or `na_action` is ``"raise"`` and
-        something is missing.
+        If a column has no value, no row is complete, or `na_action` is ``"raise"`` and something is missing.
     """
     if na_action not in ("drop", "raise"):
         raise DataError(f"na_action must be 'drop' or 'raise', got {na_action!r}")
     kept = np.ones(table.n_rows, dtype=bool)
-    every = table.missing()
-    missing = {name: mask for name, mask in every.items() if name not in required}
+    missing = table.missing()
+    for numbers in beside:
+        unknown = np.isnan(numbers.values)
+        if unknown.any():
+            missing[numbers.column or numbers.role] = unknown
     for name, mask in missing.items():
         if mask.all():
             raise DataError(f"column {name!r} has no value: all {table.n_rows} rows are missing")
@@ -68,10 +70,6 @@ def complete_rows(table: Table, na_action: NaAction, required: Collection[str] =
     if not kept.any():
         counts = ", ".join(f"{name!r}: {count}" for name, count in dropped_by.items())
         raise DataError(f"no row is complete: of {table.n_rows} rows, missing are {counts}")
-    for name in required:
-        if name in every and (every[name] & kept).any():
-            where = name_rows(table.index, np.flatnonzero(every[name] & kept))
-            raise DataError(f"offset column {name!r} is nan in {where}: every row that is fitted needs a finite number")
     return CompleteRows(table.take(kept), table.index, kept, dropped_by)
 
 
