@@ -139,6 +139,7 @@ def fit():
     [
         (lambda fit: fit.predict(type="foo"), "type must be one of 'response'.*got 'foo'"),
         (lambda fit: fit.predict(interval="confidence", level=95), "level must lie between 0 and 1, got 95"),
+        (lambda fit: fit.confint(level="0.9"), "level must lie between 0 and 1, got '0.9'"),
         (lambda fit: fit.predict(random=["pond"]), "random must be a dict"),
         (lambda fit: fit.predict(random={"pond": "foo"}), r"random\['pond'\] must be one of include"),
         (lambda fit: fit.simulate(1.5), "n must be a whole number of at least 1, got 1.5"),

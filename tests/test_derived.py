@@ -148,3 +148,16 @@ def test_profile_of_a_reml_fit_is_that_of_maximum_likelihood(sleep):
     with pytest.warns(ranef.RanefWarning, match="refitted without REML"):
         table = fit.derive("Days", method="profile")
     np.testing.assert_allclose(table, sleep.derive("Days", method="profile"), rtol=1e-4)
+
+
+def test_a_correlation_at_the_end_of_its_range_is_taken_as_given():
+    """Its standard error is zero: derivatives by differences of no width were NaN, and every interval with them."""
+    random = np.random.default_rng(3)
+    t, g = np.tile(np.arange(6), 30), np.repeat(np.arange(30), 6)
+    y = random.poisson(np.exp(1.0 + 0.8 * random.normal(size=30)[g]))
+    fit = ranef.fit("y ~ 1 + ar1(0 + factor(t) | g)", pd.DataFrame({"y": y, "t": t, "g": g}), family="poisson")
+    assert fit.parameters()["std_error"].iloc[-1] == 0.0
+    table = fit.derive("exp(Intercept)")
+    slope = np.exp(fit.parameters()["estimate"]["Intercept"])
+    assert table["std_error"].iloc[0] == pytest.approx(slope * fit.parameters()["std_error"]["Intercept"], rel=1e-4)
+    assert np.isfinite(fit.icc(interval="wald").to_frame()[["conf_low", "conf_high"]].to_numpy(dtype=float)).all()

@@ -1,5 +1,6 @@
 """Likelihood profiles and the intervals they give."""
 
+import dataclasses
 import warnings
 
 import matplotlib.pyplot as plt
@@ -223,6 +224,15 @@ def test_a_coefficient_without_a_finite_end_has_an_infinite_one():
     low, high = ends(fit.confint("profile", "g[T.b]"))[0]
     assert high == np.inf
     assert 0 < low < 5
+
+
+def test_a_profile_of_one_point_is_not_drawn():
+    """The spline through it was an error of scipy's."""
+    fit = ranef.fit(**load_case("sleepstudy-ml").arguments())
+    profile = fit.profile("Days")
+    alone = dataclasses.replace(profile, table=profile.table.head(1))
+    with pytest.raises(ranef.ConvergenceError, match=r"the profile of Days has one point"):
+        alone.plot()
 
 
 def test_plots_show_every_parameter(sleep):

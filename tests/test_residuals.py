@@ -1,6 +1,7 @@
 """Fitted values and residuals, against R's where R has them and against their definitions."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from support.reference_cases import load_case
 
@@ -63,3 +64,12 @@ def test_families_without_saturated_likelihood_say_so():
 def test_an_unknown_type_is_refused(cbpp):
     with pytest.raises(ValueError, match="type must be one of 'response'"):
         cbpp.residuals("raw")
+
+
+def test_rows_that_a_separated_level_predicts_perfectly_have_no_pearson_residual():
+    """Their means underflow to zero, and zero over zero was NaN with a warning of numpy's."""
+    data = pd.DataFrame({"y": [0] * 6 + [2, 3, 1, 2, 4, 3], "f": ["a"] * 6 + ["b"] * 6})
+    fit = ranef.fit("y ~ f", data, family="poisson", fixed={"Intercept": -800.0, "f[T.b]": 801.0})
+    assert (fit.fitted().head(6) == 0.0).all()
+    assert (fit.residuals("pearson").head(6) == 0.0).all()
+    assert fit.residuals("working").head(6).isna().all()

@@ -69,14 +69,18 @@ def _pearson(fit: Fit) -> Floats:
     mean, variance = _moments(fit)
     weights = likelihood_weights(fit.design)
     scale = 1.0 if weights is None else np.sqrt(weights)
-    return np.asarray(scale * (fit.design.response.values - mean) / np.sqrt(variance))
+    residual = fit.design.response.values - mean
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where((variance == 0.0) & (residual == 0.0), 0.0, scale * residual / np.sqrt(variance))
 
 
 def _working(fit: Fit) -> Floats:
-    """(y - E y) / (d E y / d eta)."""
+    """(y - E y) / (d E y / d eta); NaN where the mean has reached an end of its range."""
     likelihood = fit.family.likelihood(has_component(fit.design, "zi"))
     mean, gradient = likelihood.mean_gradient(list(fit.estimate.eta), fit.design.response.trials)
-    return np.asarray((fit.design.response.values - mean) / gradient[:, 0])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        working = (fit.design.response.values - mean) / gradient[:, 0]
+    return np.where(np.isfinite(working), working, np.nan)
 
 
 def _deviance(fit: Fit) -> Floats:

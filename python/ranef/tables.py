@@ -127,7 +127,8 @@ def normal_quantile(level: float) -> float:
     DataError
         If the level is not between 0 and 1.
     """
-    if not 0 < level < 1:
+    number = np.asarray(level)
+    if number.ndim or number.dtype.kind not in "iuf" or not 0 < level < 1:
         raise DataError(f"the confidence level must lie between 0 and 1, got {level!r}")
     return float(ndtri(0.5 + level / 2.0))
 

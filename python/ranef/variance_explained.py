@@ -268,7 +268,8 @@ def _derived(fit: Fit, statistic: Shares, method: Method, interval: Interval) ->
 
 
 def _logit(share: pd.Series) -> pd.Series:
-    return np.log(share) - np.log1p(-share)
+    with np.errstate(divide="ignore"):  # a share of 0 or 1 is an infinite logit
+        return np.log(share) - np.log1p(-share)
 
 
 def _expit(x: Floats) -> Floats:

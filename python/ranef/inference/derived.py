@@ -102,7 +102,8 @@ def _boot(fit: Fit, statistic: Statistic, level: float, n: int, seed: int | None
 def statistic_gradient(fit: Fit, statistic: Statistic, estimate: pd.Series) -> Floats:
     """(statistics, parameters): derivatives of a statistic in the values of all parameters.
 
-    Parameters that were held, and standard deviations that are zero, are taken as given: their columns are zero.
+    Parameters that were held, standard deviations that are zero, and correlations at the end of their range are taken
+    as given: their columns are zero.
 
     Raises
     ------
@@ -113,6 +114,7 @@ def statistic_gradient(fit: Fit, statistic: Statistic, estimate: pd.Series) -> F
     variance = np.diag(fit.parameter_vcov)
     given = fit.held.copy()
     given[[fit.outside_count + place for place in fit.estimate.at_zero]] = True
+    given |= variance == 0.0
     centre = scale.to_working(fit.parameter_values)
     slope = scale.slope(fit.parameter_values)
     gradient = np.zeros((estimate.size, variance.size))

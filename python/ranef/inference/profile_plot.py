@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 from scipy.special import ndtri
 
+from ranef.errors import ConvergenceError
 from ranef.plots import style
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ def curve(points: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
     """A monotone curve through a profile's points: values, zeta, and its slope."""
     value, zeta = points["value"].to_numpy(), points["zeta"].to_numpy()
     rising = np.concatenate([[True], np.diff(value) > 0])
+    if rising.sum() < 2:
+        raise ConvergenceError(
+            f"the profile of {points['parameter'].iloc[0]} has one point, which makes no curve: beside the estimate "
+            "the model has no fit; fit.diagnose() says what is wrong with it"
+        )
     spline = PchipInterpolator(value[rising], zeta[rising])
     fine = np.linspace(value[0], value[-1], 301)
     return fine, np.asarray(spline(fine)), np.asarray(spline.derivative()(fine))
