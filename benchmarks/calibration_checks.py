@@ -256,7 +256,7 @@ def missed(right: list[dict[str, Any]], wrong: list[dict[str, Any]]) -> list[str
 
 def markdown(heads: list[str], rows: list[list[str]]) -> str:
     """A table."""
-    lines = [heads, ["---"] * len(heads), *rows]
+    lines = [heads, ["---"] * len(heads), *([cell.replace("|", "\\|") for cell in cells] for cells in rows)]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
@@ -273,16 +273,16 @@ def tables(records: dict[str, Any]) -> dict[str, str]:
         least, most = min(rates, key=rates.get), max(rates, key=rates.get)
         exact = ", ".join(f"{name} {percent(value)}" for name, value in one["refits"].items())
         cells = [f"{percent(rates[least])} {least}", f"{percent(rates[most])} {most}", exact]
-        right.append([one["name"], *cells, percent(one["noted"]), percent(one["problem"])])
+        right.append([one["name"], str(one["sets"]), *cells, percent(one["noted"]), percent(one["problem"])])
     wrong = []
     for one in records["wrong"]:
         best = max(one["rejected"], key=one["rejected"].get)
         found = f"{best} {percent(one['rejected'][best])}"
-        wrong.append([one["name"], found, percent(one["noted"]), percent(one["problem"])])
-    heads = ["right model", "rejects least", "rejects most", "under 2 %, by refits", "noted", "problem"]
+        wrong.append([one["name"], str(one["sets"]), found, percent(one["noted"]), percent(one["problem"])])
+    heads = ["right model", "sets", "rejects least", "rejects most", "under 2 %, by refits", "noted", "problem"]
     return {
         "false_alarms": markdown(heads, right),
-        "power_of_checks": markdown(["wrong model", "most often by", "noted", "problem"], wrong),
+        "power_of_checks": markdown(["wrong model", "sets", "most often by", "noted", "problem"], wrong),
     }
 
 

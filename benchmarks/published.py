@@ -25,6 +25,10 @@ from provenance import in_words, provenance
 RESULTS = ROOT / "benchmarks" / "results"
 CORE = ("cpp/include/**/*.hpp", "cpp/src/**/*.cpp", "cpp/src/**/*.hpp", "cpp/bindings/*.cpp")
 _FITTING = "fitting unfitted estimate convergence diagnose flatness separation families control"
+_TESTING = (
+    "along data_rows data_sets dispersion drawn_effects matched normality planned pooled probes row simulators "
+    "within_groups"
+)
 DESIGN = ("python/ranef/design/*.py", "python/ranef/assemble.py")
 FIT = (*CORE, *DESIGN, *(f"python/ranef/{name}.py" for name in _FITTING.split()))
 
@@ -77,6 +81,11 @@ PUBLISHED = (
         "bench_residuals",
         ("cpp/src/simulate*.cpp", "cpp/include/ranef/simulate*.hpp", "python/ranef/checks/*.py",
          "benchmarks/bench_residuals.py"),
+    ),
+    Published(
+        "calibration_checks",
+        "calibration_checks",
+        (*(f"python/ranef/checks/{name}.py" for name in _TESTING.split()), "benchmarks/calibration_checks.py"),
     ),
     Published(
         "kenward_roger",
