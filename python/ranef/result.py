@@ -802,8 +802,8 @@ class Fit(FitState):
         The tests have one verdict together: a p-value that is below 0.05 after Holm's adjustment over all of them calls
         for attention; below 0.004, with an effect that matters (dispersion or zeros off by half, D above 0.1, W below
         0.9), it is a problem. P-values below 0.02 are refined by more simulations first. Variance inflation: 5 and 10.
-        Cook's distance: 0.5 and 1. Laplace error: an estimate off by 0.1 and 0.5 standard errors, beyond twice the
-        Monte Carlo error.
+        Cook's distance: attention above 1. Laplace error: an estimate off by 0.1 and 0.5 standard errors, beyond twice
+        the Monte Carlo error.
 
         Examples
         --------
