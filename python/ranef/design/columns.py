@@ -45,8 +45,8 @@ class Column:
 
     @property
     def is_factor(self) -> bool:
-        """Whether the column is text, a categorical, or another thing that is no number."""
-        return self.labels is not None
+        """Whether the column has levels where it stands by itself: text, a categorical, truth values (as in R)."""
+        return self.labels is not None or self.values.dtype == np.bool_
 
     def take(self, kept: Bools) -> Column:
         """The rows where `kept` is true."""

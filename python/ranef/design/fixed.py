@@ -179,11 +179,13 @@ def _readers(table: Table) -> Any:
 
 
 def _factor_levels(terms: Terms, table: Table) -> dict[str, pd.Index]:
-    """Levels of the columns that are factors, by themselves or inside ``factor(...)``."""
+    """Levels of the columns that are factors: text anywhere, truth values by themselves, all inside ``factor(...)``."""
     levels: dict[str, pd.Index] = {}
     for factor in terms.factors:
         for name in factor.variables:
-            if name in levels or not (table[name].is_factor or name in factor.factor_variables):
+            by_itself = factor.is_name and table[name].is_factor
+            has_levels = by_itself or table[name].labels is not None or name in factor.factor_variables
+            if name in levels or not has_levels:
                 continue
             levels[name] = table[name].factor()[1]
             _check_factor(name, levels[name], table.n_rows, factor)

@@ -167,6 +167,9 @@ def evaluated(spec: GeneralSpec, terms: Terms, table: Table, levels: Mapping[str
 
 def _value(factor: Expression, terms: Terms, table: Table, levels: Mapping[str, pd.Index], memory: Memory) -> Any:
     """A `Factor`, or numbers with one row a row of the table."""
+    if factor.is_name and factor.variables[0] in levels:
+        name = factor.variables[0]
+        return Factor(name, table[name].codes_in(levels[name]), levels[name])
     try:
         value = interpret(factor, table, levels, memory)
         if isinstance(value, Factor | Basis):

@@ -94,7 +94,7 @@ class Interpreter:
     def column(self, name: str) -> Any:
         """A column: numbers or truth values, or a factor where it is no number."""
         column = self.table[name]
-        if column.is_factor:
+        if column.labels is not None:
             levels = self.levels[name] if name in self.levels else column.factor()[1]
             return Factor(name, column.codes_in(levels), levels)
         return column.values if column.values.dtype == np.bool_ else column.numbers()

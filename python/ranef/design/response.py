@@ -81,7 +81,7 @@ def _single(
 ) -> ResponseDesign:
     expression = part.expressions[0]
     column = table[expression.variables[0]] if expression.is_name else None
-    if column is not None and column.is_factor:
+    if column is not None and column.labels is not None:
         return _two_levels(part.text, column, family)
     values = evaluate(expression, table, "response")
     if values.dtype == np.bool_:

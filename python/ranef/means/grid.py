@@ -178,10 +178,12 @@ def _axis(table: Table, name: str, levels: pd.Index | None, reduce: Any) -> Grid
     if levels is not None or column.is_factor:
         known = tuple(column.factor()[1] if levels is None else levels)
         return GridVariable(name, known, known)
-    reducer = reduce.get(name) if isinstance(reduce, Mapping) else reduce
+    own = reduce.get(name) if isinstance(reduce, Mapping) else None
     few = _distinct(column.values)
-    if reducer is None and few is not None:
-        return GridVariable(name, few, few, numeric=column.values.dtype != np.bool_)
+    if own is None and few is not None:
+        return GridVariable(name, few, few, numeric=True)
+    reducer = None if isinstance(reduce, Mapping) else reduce
+    reducer = reducer if own is None else own
     numbers = column.numbers()
     reduced = np.atleast_1d(np.asarray(numbers.mean() if reducer is None else reducer(numbers), dtype=np.float64))
     return GridVariable(name, tuple(float(v) for v in reduced), None)
