@@ -74,7 +74,7 @@ def test_the_log_likelihood_of_large_counts_keeps_its_digits(mean):
     assert ours == pytest.approx(exact, abs=max(1e-7, 1e-15 * mean))
 
 
-@pytest.mark.parametrize("mean", [1e7, 1e8, 1e9, 1e10, 1e11])
+@pytest.mark.parametrize("mean", [1e7, 1e8, 1e9, 1e10, 1e11, 1e12])
 @pytest.mark.parametrize("family", ["poisson", "nbinom1", "nbinom2"])
 def test_fits_of_large_counts_converge_to_the_rates(mean, family):
     """Iterations used to run out, or a pole to be reported, from means of 1e7 up."""
@@ -93,6 +93,20 @@ def test_fits_of_large_counts_converge_to_the_rates(mean, family):
     if family != "nbinom2":
         assert estimates["sd(Intercept|g)"] == pytest.approx(effects.std(), abs=1e-2)
     assert model.loglik(estimates) == pytest.approx(fit.loglik, abs=1e-6)
+
+
+@pytest.mark.parametrize("mean", [1e6, 1e9, 1e11, 1e12])
+def test_crossed_effects_of_large_counts_have_the_groups_standard_error(mean):
+    """The slope is known 1e6 times better than the intercept, which was called flat."""
+    random = np.random.default_rng(5)
+    g, h, x = np.repeat(np.arange(20), 15), np.tile(np.arange(15), 20), random.normal(size=300)
+    by_g, by_h = 0.5 * random.normal(size=20), 0.4 * random.normal(size=15)
+    y = random.poisson(mean * np.exp(by_g[g] + by_h[h] + 0.3 * x)).astype(float)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ranef.RanefWarning)
+        fit = ranef.fit("y ~ x + (1 | g) + (1 | h)", pd.DataFrame({"y": y, "x": x, "g": g, "h": h}), family="poisson")
+    error = np.sqrt(by_g.var() / 20 + by_h.var() / 15)
+    assert fit.tidy()["std_error"][0] == pytest.approx(error, rel=0.1)
 
 
 def test_nbinom2_takes_counts_of_1e12():

@@ -9,12 +9,17 @@ namespace ranef {
 
 namespace {
 
+/// Least information of a direction, in shares of the largest; and how much of the largest counts for that. (Huge
+/// counts know a slope within groups to their own precision, and the mean of the groups to that of the groups.)
+constexpr double kLeastInformation = 1e-8;
+constexpr double kLargestInformation = 1e6;
+
 /// Nearest positive definite matrix in the sense of reversed and floored eigenvalues.
 Matrix positive_definite(const Matrix& symmetric) {
   if (symmetric.size() == 0) return symmetric;
   Eigen::SelfAdjointEigenSolver<Matrix> eigen(symmetric);
   const Vector values = eigen.eigenvalues().cwiseAbs();
-  const double floor = 1e-8 * std::max(1.0, values.maxCoeff());
+  const double floor = kLeastInformation * std::min(std::max(1.0, values.maxCoeff()), kLargestInformation);
   return eigen.eigenvectors() * values.cwiseMax(floor).asDiagonal() * eigen.eigenvectors().transpose();
 }
 
