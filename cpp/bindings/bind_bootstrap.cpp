@@ -86,34 +86,38 @@ py::list to_fits(const py::object& model, std::vector<ranef::Replicate> replicat
 }
 
 ranef::Truth make_truth(const ModelHandle& handle, const Floats& values, const std::vector<Floats>& coefficients,
-                        const std::vector<Floats>& effects, const std::optional<py::array_t<bool>>& keep) {
+                        const std::vector<Floats>& effects, const std::optional<Bools>& keep) {
+  const ranef::Model& model = handle.model;
+  check_parameters(model, "values", values);
+  if (keep) check_vector("keep", *keep, static_cast<Index>(model.terms().size()), "the terms");
   ranef::Truth truth;
   truth.values = to_vector(values);
   for (const Floats& own : coefficients) truth.coefficients.push_back(to_vector(own));
   for (const Floats& own : effects) truth.effects.push_back(to_vector(own));
   truth.keep = to_flags(keep);
-  const ranef::Model& model = handle.model;
-  bool fits = truth.values.size() == ranef::ParameterMap(model).size() &&
-              truth.coefficients.size() == model.predictors().size() && truth.effects.size() == model.terms().size() &&
-              (truth.keep.empty() || truth.keep.size() == model.terms().size());
-  for (std::size_t k = 0; fits && k < truth.coefficients.size(); ++k)
-    fits = truth.coefficients[k].size() == model.predictors()[k].columns();
-  for (std::size_t t = 0; fits && t < truth.effects.size(); ++t)
-    fits = truth.effects[t].size() == Index(model.terms()[t].level_count) * model.terms()[t].user_width();
-  if (!fits) throw std::invalid_argument("values, coefficients, modes or keep that are not the model's");
+  check_length("beta", static_cast<Index>(coefficients.size()), static_cast<Index>(model.predictors().size()),
+               "the predictors");
+  check_length("modes", static_cast<Index>(effects.size()), static_cast<Index>(model.terms().size()), "the terms");
+  for (std::size_t k = 0; k < coefficients.size(); ++k)
+    check_vector("beta", coefficients[k], model.predictors()[k].columns(), "the columns");
+  for (std::size_t t = 0; t < effects.size(); ++t)
+    check_length("modes", effects[t].size(), Index(model.terms()[t].level_count) * model.terms()[t].user_width(),
+                 "the effects");
   return truth;
 }
 
 py::tuple bootstrap(const py::object& self, const Options& options, const Floats& values,
                     const std::vector<Floats>& coefficients, const std::vector<Floats>& effects, std::uint64_t seed,
-                    Index first, Index count, int threads, const std::optional<py::array_t<bool>>& fixed,
-                    const std::optional<py::array_t<bool>>& keep, bool start_at_estimate, bool keep_fits,
-                    const Count& progress) {
+                    Index first, Index count, int threads, const std::optional<Bools>& fixed,
+                    const std::optional<Bools>& keep, bool start_at_estimate, bool keep_fits, const Count& progress) {
   const auto& handle = self.cast<const ModelHandle&>();
   const ranef::Truth truth = make_truth(handle, values, coefficients, effects, keep);
-  if (count < 1 || first < 0 || threads < 1) throw std::invalid_argument("count, first or threads out of range");
+  constexpr Index kMost = Index(1) << 40;
+  if (count < 1 || count > kMost || first < 0 || first > kMost || threads < 1)
+    throw std::invalid_argument("count is " + std::to_string(count) + ", first " + std::to_string(first) +
+                                " and threads " + std::to_string(threads) + ": at least 1, 0 and 1");
   ranef::BootstrapRequest request;
-  check_parameters(handle.model, "fixed", fixed ? std::optional<Index>(fixed->size()) : std::nullopt);
+  if (fixed) check_parameters(handle.model, "fixed", *fixed);
   request.options = options.core();
   request.fixed = to_flags(fixed);
   request.seed = seed;

@@ -20,9 +20,9 @@ using ranef::Matrix;
 using ranef::Vector;
 
 ranef::FitRequest make_request(const ranef::Model& model, const Options& options, const std::optional<Floats>& start,
-                               const std::optional<py::array_t<bool>>& fixed, const ProgressFunction& progress) {
-  check_parameters(model, "start", start ? std::optional<Index>(start->size()) : std::nullopt);
-  check_parameters(model, "fixed", fixed ? std::optional<Index>(fixed->size()) : std::nullopt);
+                               const std::optional<Bools>& fixed, const ProgressFunction& progress) {
+  if (start) check_parameters(model, "start", *start);
+  if (fixed) check_parameters(model, "fixed", *fixed);
   ranef::FitRequest request;
   request.options = options.core();
   if (start) request.start = to_vector(*start);
@@ -71,6 +71,7 @@ std::string reason(const ranef::FitReport& report) {
 /// What `answer` says of the model at a fit, without the GIL: the model and the fit are C++ alone.
 template <class Answer>
 auto at_fit(const ModelHandle& model, const FitResult& fit, const Answer& answer) {
+  check_result(model.model, fit.handle);
   const py::gil_scoped_release release;
   ranef::FittedModel fitted(model.model, model.layouts, fit.handle.report, fit.handle.inner, signal_poll());
   return answer(fitted);
@@ -126,7 +127,9 @@ py::list conditional_covariance(const ModelHandle& model, const FitResult& fit) 
 }
 
 py::list linear_predictors(const FitResult& fit) {
-  const Matrix eta = ranef::linear_predictors(fit.model.cast<const ModelHandle&>().model, fit.handle.report);
+  const ranef::Model& model = fit.model.cast<const ModelHandle&>().model;
+  check_result(model, fit.handle);
+  const Matrix eta = ranef::linear_predictors(model, fit.handle.report);
   py::list out;
   for (Index k = 0; k < eta.cols(); ++k)
     out.append(py::array_t<double>(static_cast<py::ssize_t>(eta.rows()), eta.col(k).data()));
@@ -197,7 +200,7 @@ void bind_fit(py::module_& module) {
   model.def(
       "fit",
       [](const py::object& self, const Options& options, const std::optional<Floats>& start,
-         const std::optional<py::array_t<bool>>& fixed, const ProgressFunction& progress) {
+         const std::optional<Bools>& fixed, const ProgressFunction& progress) {
         const auto& handle = self.cast<const ModelHandle&>();
         return finish(self,
                       run(handle.model, handle.layouts, make_request(handle.model, options, start, fixed, progress)));
@@ -207,9 +210,9 @@ void bind_fit(py::module_& module) {
   model.def(
       "refit",
       [](const py::object& self, const Floats& response, const Options& options, const std::optional<Floats>& start,
-         const std::optional<py::array_t<bool>>& fixed) {
+         const std::optional<Bools>& fixed) {
         const auto& handle = self.cast<const ModelHandle&>();
-        check_length("response", response.size(), handle.model.rows(), "the rows");
+        check_vector("response", response, handle.model.rows(), "the rows");
         const ranef::Model other = handle.model.with_response(to_vector(response));
         return finish(self, run(other, handle.layouts, make_request(handle.model, options, start, fixed, {})));
       },

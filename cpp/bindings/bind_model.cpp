@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -23,18 +24,25 @@ using ranef::Vector;
 
 PredictorHandle make_predictor(const FortranFloats& matrix, const std::optional<Floats>& offset) {
   if (matrix.ndim() != 2) throw std::invalid_argument("matrix must have two dimensions");
-  if (offset && offset->ndim() != 1) throw std::invalid_argument("offset must have one dimension");
+  if (offset) check_vector("offset", *offset, matrix.shape(0), "the matrix");
   return {matrix, offset};
 }
 
 TermHandle make_term(int predictor, const std::string& structure, const Ints& levels, int n_levels,
                      const std::optional<Floats>& basis, const std::optional<Ints>& column, int n_columns) {
+  check_vector("levels", levels);
+  if (basis && column) throw std::invalid_argument("a term has a basis or a column, not both");
   if (basis && basis->ndim() != 2) throw std::invalid_argument("basis must have two dimensions");
+  if (basis && (basis->shape(0) != levels.size() || basis->shape(1) < 1))
+    throw std::invalid_argument("basis is " + std::to_string(basis->shape(0)) + " x " +
+                                std::to_string(basis->shape(1)) + " beside " + std::to_string(levels.size()) +
+                                " levels: a row for each, and at least one column");
+  if (column) check_vector("column", *column, levels.size(), "levels");
+  const Index width = basis ? basis->shape(1) : Index(n_columns);
+  if (n_levels < 1 || n_columns < 1 || Index(n_levels) * width > std::numeric_limits<int>::max())
+    throw std::invalid_argument("a term of " + std::to_string(n_levels) + " levels and " + std::to_string(width) +
+                                " columns");
   return {predictor, structure, levels, n_levels, basis, column, n_columns};
-}
-
-void check_optional(const char* what, Index found, Index rows) {
-  if (found != 0) check_length(what, found, rows, "the response");
 }
 
 void check_shapes(const ranef::ModelInput& input) {
@@ -42,11 +50,8 @@ void check_shapes(const ranef::ModelInput& input) {
   if (rows == 0 || input.predictors.empty()) throw std::invalid_argument("a model needs rows and predictors");
   check_length("predictors", static_cast<Index>(input.predictors.size()), input.likelihood->predictor_count(),
                "the likelihood's");
-  check_optional("trials", input.trials.size(), rows);
-  check_optional("weights", input.weights.size(), rows);
   for (const auto& predictor : input.predictors) {
     check_length("matrix", predictor.matrix.rows(), rows, "the response");
-    check_optional("offset", predictor.offset.size(), rows);
   }
   for (const auto& term : input.terms) {
     if (term.predictor < 0 || term.predictor >= static_cast<int>(input.predictors.size()))
@@ -62,6 +67,9 @@ std::unique_ptr<ModelHandle> make_model(const std::shared_ptr<ranef::Likelihood>
                                         const std::vector<TermHandle>& terms, const std::optional<Floats>& trials,
                                         const std::optional<Floats>& weights, bool reml, bool joint,
                                         const std::optional<ranef::DenseKernels>& kernels) {
+  check_vector("response", response);
+  if (trials) check_vector("trials", *trials, response.size(), "the response");
+  if (weights) check_vector("weights", *weights, response.size(), "the response");
   ranef::ModelInput input;
   input.likelihood = likelihood;
   input.response = to_vector(response);
@@ -78,7 +86,7 @@ std::unique_ptr<ModelHandle> make_model(const std::shared_ptr<ranef::Likelihood>
 }
 
 Vector checked_values(const ModelHandle& handle, const Floats& values) {
-  check_parameters(handle.model, "values", values.size());
+  check_parameters(handle.model, "values", values);
   return to_vector(values);
 }
 
@@ -131,8 +139,8 @@ void bind_model(py::module_& module) {
       .def_readonly("col", &ranef::Parameter::col);
 
   py::class_<ModelHandle>(module, "Model", "Likelihood, data and random terms; immutable.")
-      .def(py::init(&make_model), py::arg("likelihood"), py::arg("response"), py::arg("predictors"), py::arg("terms"),
-           py::arg("trials") = py::none(), py::arg("weights") = py::none(), py::arg("reml") = false,
+      .def(py::init(&make_model), py::arg("likelihood").none(false), py::arg("response"), py::arg("predictors"),
+           py::arg("terms"), py::arg("trials") = py::none(), py::arg("weights") = py::none(), py::arg("reml") = false,
            py::arg("joint") = false, py::arg("kernels") = py::none())
       .def_property_readonly("parameters",
                              [](const ModelHandle& handle) { return ranef::ParameterMap(handle.model).parameters(); })

@@ -39,12 +39,14 @@ Matrix point_values(const ranef::ProfileReport& report) {
 }
 
 ranef::ProfileReport run(const ModelHandle& handle, const Options& options, const Floats& estimate, double loglik,
-                         int parameter, double unit, const std::optional<py::array_t<bool>>& fixed, double cutoff,
-                         double zeta_step, const std::vector<double>& targets) {
-  const Index size = ranef::ParameterMap(handle.model).size();
-  if (estimate.size() != size || parameter < 0 || parameter >= size)
-    throw std::invalid_argument("an estimate or a parameter that is not the model's");
-  check_parameters(handle.model, "fixed", fixed ? std::optional<Index>(fixed->size()) : std::nullopt);
+                         int parameter, double unit, const std::optional<Bools>& fixed, double cutoff, double zeta_step,
+                         const std::vector<double>& targets) {
+  check_parameters(handle.model, "estimate", estimate);
+  if (fixed) check_parameters(handle.model, "fixed", *fixed);
+  if (parameter < 0 || parameter >= estimate.size())
+    throw std::invalid_argument("parameter " + std::to_string(parameter) + " of " + std::to_string(estimate.size()));
+  if (cutoff > 0.0 && !(zeta_step > 0.0))
+    throw std::invalid_argument("zeta_step is " + std::to_string(zeta_step) + ", not positive");
   ranef::ProfileRequest request;
   request.options = options.core();
   request.estimate = to_vector(estimate);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "model_handle.hpp"
 #include "ranef/fitted_model.hpp"
 
 namespace ranef::bindings {
@@ -18,9 +19,35 @@ inline void check_length(const std::string& what, Index found, Index expected, c
                                 std::to_string(expected));
 }
 
-/// `flags` as long as the model has parameters, or absent.
-inline void check_parameters(const Model& model, const char* what, std::optional<Index> found) {
-  if (found) check_length(what, *found, ParameterMap(model).size(), "the parameters");
+inline void check_vector(const std::string& what, const py::array& array) {
+  if (array.ndim() != 1)
+    throw std::invalid_argument(what + " must have one dimension, not " + std::to_string(array.ndim()));
+}
+
+inline void check_vector(const std::string& what, const py::array& array, Index expected, const char* of) {
+  check_vector(what, array);
+  check_length(what, array.shape(0), expected, of);
+}
+
+/// As long as the model has parameters.
+inline void check_parameters(const Model& model, const char* what, const py::array& array) {
+  check_vector(what, array, ParameterMap(model).size(), "the parameters");
+}
+
+/// A fit of the model's own, or of one of the same shapes: everything in it is indexed by them.
+inline void check_result(const Model& model, const FitHandle& fit) {
+  const FitReport& report = fit.report;
+  if (report.termination == Termination::no_start) throw std::invalid_argument("the fit did not start");
+  check_length("the fit", report.values.size(), ParameterMap(model).size(), "the parameters");
+  check_length("its predictors", static_cast<Index>(report.coefficients.size()),
+               static_cast<Index>(model.predictors().size()), "the model's");
+  for (std::size_t k = 0; k < report.coefficients.size(); ++k)
+    check_length("its coefficients", report.coefficients[k].size(), model.predictors()[k].columns(), "the model's");
+  check_length("its terms", static_cast<Index>(report.effects.size()), static_cast<Index>(model.terms().size()),
+               "the model's");
+  for (std::size_t t = 0; t < report.effects.size(); ++t)
+    check_length("its effects", report.effects[t].size(),
+                 Index(model.terms()[t].level_count) * model.terms()[t].user_width(), "the model's");
 }
 
 inline void check_matrix(const std::string& what, Index rows, Index columns, Index expected_rows,

@@ -16,7 +16,9 @@ namespace ranef::bindings {
 namespace py = pybind11;
 using Floats = py::array_t<double, py::array::c_style | py::array::forcecast>;
 using FortranFloats = py::array_t<double, py::array::f_style | py::array::forcecast>;
-using Ints = py::array_t<int, py::array::c_style | py::array::forcecast>;
+// Never cast by force, which would turn 0.5 and 2^32 into zero.
+using Ints = py::array_t<int, py::array::c_style>;
+using Bools = py::array_t<bool, py::array::c_style>;
 
 /// One linear predictor as Python gave it: arrays are copied once, into the model that is built.
 struct PredictorHandle {

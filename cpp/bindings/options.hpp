@@ -4,6 +4,8 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "model_handle.hpp"
@@ -17,6 +19,12 @@ struct Options {
   int max_inner_iterations = InnerOptions().max_iterations;
 
   FitOptions core() const {
+    if (max_iterations < 0 || max_inner_iterations < 1)
+      throw std::invalid_argument("max_iterations is " + std::to_string(max_iterations) + " and max_inner_iterations " +
+                                  std::to_string(max_inner_iterations) + ": at least 0 and 1");
+    if (!(gain_tolerance > 0.0) || !(inner_tolerance > 0.0))
+      throw std::invalid_argument("gain_tolerance is " + std::to_string(gain_tolerance) + " and inner_tolerance " +
+                                  std::to_string(inner_tolerance) + ": must be positive");
     FitOptions out;
     out.optimizer.max_iterations = max_iterations;
     out.optimizer.gain_tolerance = gain_tolerance;
@@ -45,7 +53,7 @@ inline std::function<void()> signal_poll() {
   };
 }
 
-inline std::vector<bool> to_flags(const std::optional<py::array_t<bool>>& flags) {
+inline std::vector<bool> to_flags(const std::optional<Bools>& flags) {
   if (!flags) return {};
   return std::vector<bool>(flags->data(), flags->data() + flags->size());
 }
