@@ -38,7 +38,7 @@ def matrix(rows: int, columns: int) -> np.ndarray:
 
 @pytest.mark.parametrize("rows", [11, 13, 1])
 def test_a_matrix_of_other_rows_is_refused_with_its_own_count(rows: int):
-    """A matrix one row short used to pass, and was read beyond its end; others printed a count one too large."""
+    """One row short, it would be read beyond its end."""
     predictors = [_core.Predictor(matrix(rows, 2), None), _core.Predictor(np.ones((12, 1), order="F"), None)]
     with pytest.raises(ValueError, match=f"matrix has length {rows}, the response 12"):
         model(predictors=predictors)

@@ -158,11 +158,14 @@ def load(path: str | os.PathLike[str], *, functions: Mapping[str, Callable[..., 
     True
     """
     from ranef.result import Fit
-    from ranef.storage.read import read_fit  # deferred: only files need the forms of all parts
+    from ranef.storage.read import LackingFunctionError, read_fit  # deferred: only files need the forms of all parts
 
+    given = user_functions(functions)
     with open(path, "rb") as file:
         try:
-            model, estimate, timings, stored = read_fit(file, user_functions(functions))
+            model, estimate, timings, stored = read_fit(file, given)
+        except LackingFunctionError:
+            raise
         except DataError as error:
             raise DataError(f"{os.fspath(path)!r} is no fit saved by this package, or is damaged: {error}") from error
     return Fit(model, estimate, timings=timings, stored=stored)

@@ -23,11 +23,17 @@ from ranef.unfitted import Model, Specification
 _PARTS = {"format", "version", "specification", "design", "estimate", "timings", "stored"}
 
 
+class LackingFunctionError(DataError):
+    """A sound file whose formulas call functions of the user that were not given."""
+
+
 def read_fit(file: IO[bytes], functions: tuple[UserFunction, ...]) -> tuple[Model, Estimate, dict[str, float], Stored]:
     """The parts of a saved fit, each by its form, and as they belong together.
 
     Raises
     ------
+    LackingFunctionError
+        If its formulas call functions that are not given.
     DataError
         If the file is no saved fit, or is damaged.
     """
@@ -59,8 +65,8 @@ def _functions_of(saved: SavedSpecification, given: tuple[UserFunction, ...]) ->
     """The functions that the formulas of a file call, from those that were given."""
     own = {function.name: function for function in given}
     if lacking := [name for name in saved.functions if name not in own]:
-        raise DataError(
-            f"its formulas call {', '.join(map(repr, lacking))}, which a file cannot hold: "
+        raise LackingFunctionError(
+            f"the formulas of this fit call {', '.join(map(repr, lacking))}, which a file cannot hold: "
             f"ranef.load(path, functions={{{lacking[0]!r}: ...}})"
         )
     return tuple(own[name] for name in saved.functions)
@@ -88,7 +94,7 @@ def _model(
 ) -> Model:
     try:
         family = families.make(saved.family, saved.link)
-        parse_formula(saved.formula, tuple(built.columns) if has_dot(saved.formula) else None)
+        parse_formula(saved.formula, tuple(built.columns) if has_dot(saved.formula) else None, own)
     except (FamilyError, FormulaError) as error:
         raise DataError(str(error)) from error
     specification = Specification(
