@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 from ranef import families
 from ranef.design.build import build_design
 from ranef.design.design import Design
-from ranef.errors import DataError
+from ranef.errors import DataError, DesignWarning
 
 FORMULA = "y ~ x * f + I(x^2) + b + C(g) + (x | g) + (0 + f | b) + (1 | f:g)"
 
@@ -228,3 +229,16 @@ def test_matrices_have_the_memory_order_that_the_core_takes_without_copying() ->
     assert basis is not None
     assert basis.flags.c_contiguous
     assert all(term.levels.dtype == np.int32 for term in made.terms)
+
+
+@pytest.mark.parametrize("code", [".", "NA", "", "-"])
+def test_a_missing_value_written_as_text_among_numbers_is_named(code: str) -> None:
+    data = table().assign(x=[code if k in (3, 40) else str(k / 7) for k in range(60)])
+    message = rf"column 'x' is text, and so .* 59 levels, because of {re.escape(repr(code))} in rows \d+ and \d+;"
+    with pytest.warns(DesignWarning, match=message):
+        design(data, "y ~ 1 + (1 | x)")
+
+
+def test_text_that_is_no_number_is_no_missing_value() -> None:
+    data = table().assign(x=["." if k % 2 else "1a" for k in range(60)])
+    assert design(data, "y ~ x + (1 | g)").n_rows == 60

@@ -13,6 +13,8 @@ from ranef.formula.parse import parse_formula, parse_one_sided
 MISTAKES = [
     ("y x", 3, "needs '~'"),
     ("y ~ x ~ z", 6, "one '~'"),
+    ("cbind(y, 6 - y ~ x)", 15, "'~' stands within brackets"),
+    ("(y ~ x)", 3, "'~' stands within brackets"),
     ("~ x", 0, "response is missing"),
     ("y ~", 2, "terms are missing"),
     ("y ~ x +", 6, "missing after"),

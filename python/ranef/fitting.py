@@ -54,7 +54,7 @@ def fit(
         As in lme4 or glmmTMB: ``"y ~ x + (x | g)"``; random terms may be ``us``, ``diag``, ``homdiag``, ``cs`` or
         ``ar1``.
     data : pandas, polars or pyarrow table, or dict of arrays
-        Text and categoricals are factors. It is never changed.
+        Text, categoricals and truth values are factors. It is never changed, and may change after the fit.
     family : str or Family
         ``"nbinom2"``, or an object such as ``ranef.families.nbinom2(link="log")``.
     ziformula : str or None

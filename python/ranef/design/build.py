@@ -10,6 +10,7 @@ from ranef.design.complete_rows import NaAction, complete_rows, read_model_colum
 from ranef.design.design import Design, NewDesign, PredictorDesign, RandomDesign
 from ranef.design.fixed import check_contrasts
 from ranef.design.frame import open_table
+from ranef.design.missing_codes import warn_of_missing_codes
 from ranef.design.model_formulas import parse_formulas
 from ranef.design.predictor import build_predictor, new_predictor, read_offset
 from ranef.design.random import TermSpec, build_random, new_random
@@ -63,6 +64,7 @@ def build_design(
         rows = without_zero_precision(rows, given, family.name)
         given = given.take(rows.kept, rows.index, minimum=0.0)
     table = rows.table
+    warn_of_missing_codes(table)
     response, meaning = build_response(formulas.cond.response, table, family, given, formulas.zi is not None)
     coding = check_contrasts(contrasts, formulas.variables, table)
     parts = formulas.components

@@ -23,7 +23,7 @@ class FixedDesign:
     matrix : array (n, p), float64, Fortran order, full column rank
     names : the p coefficient names, as formulaic writes them
     dropped : names of columns left out because they depend on columns before them
-    spec : formulaic's memory of factors, contrasts and stateful transforms, for new data
+    spec : levels, contrasts and what transforms found in the fitted rows, for new data
     """
 
     matrix: Floats

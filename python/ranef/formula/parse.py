@@ -137,6 +137,8 @@ def _tilde(text: str, tokens: Sequence[Token]) -> int:
         raise FormulaError("a formula needs '~' between the response and the terms", text, len(text.rstrip()))
     if len(places) > 1:
         raise FormulaError("a formula has one '~'", text, tokens[places[1]].start)
+    if len(split_top_level(tokens, "~")) < 2:
+        raise FormulaError("'~' stands within brackets: one before it is not closed", text, tokens[places[0]].start)
     return places[0]
 
 
