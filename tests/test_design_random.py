@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import ranef
 from ranef import families
 from ranef.design.build import build_design
 from ranef.design.design import Design, RandomDesign
@@ -178,3 +179,26 @@ def test_a_count_may_have_an_effect_for_every_row() -> None:
     data = DATA.assign(y=np.arange(48) % 5, row=np.arange(48))
     made = build_design("y ~ 1 + (1 | row)", data, family=families.make("poisson"))
     assert len(made.terms[0].labels) == 48
+
+
+def times(values: Any) -> ranef.Fit:
+    random = np.random.default_rng(8)
+    data = pd.DataFrame({"t": pd.concat([pd.Series(values)] * 20, ignore_index=True)})
+    data["g"] = np.repeat(np.arange(20), len(values))
+    data["y"] = random.normal(size=20)[data["g"]] + random.normal(size=len(data))
+    return ranef.fit("y ~ 1 + ar1(0 + t | g)", data)
+
+
+def test_times_that_are_text_stand_in_numeric_order_and_are_mentioned() -> None:
+    text, number = times([str(k) for k in range(1, 13)]), times(range(1, 13))
+    assert text.loglik == pytest.approx(number.loglik, abs=1e-9)
+    assert text.design.terms[0].term_names == number.design.terms[0].term_names
+    np.testing.assert_allclose(text.predict(), number.predict(), atol=1e-9)
+    assert "its times are text that reads as numbers" in str(text.summary())
+    declared = times(pd.Categorical(["2", "10", "1"], categories=["2", "10", "1"]))
+    assert declared.design.terms[0].term_names == ("t[2]", "t[10]", "t[1]")
+
+
+def test_times_that_are_not_evenly_spaced_are_mentioned() -> None:
+    assert "successive ones are one lag apart, as 3 and 7 are" in str(times([1, 2, 3, 7, 8]).summary())
+    assert "one lag apart" not in str(times([2, 4, 6, 8]).summary())

@@ -8,6 +8,7 @@ import numpy as np
 
 from ranef import tables
 from ranef.assemble import COMPONENT_TITLES
+from ranef.design.random import numeric_levels
 from ranef.verdict import ending
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _WEIGHT_MEANINGS = {
 def notes(fit: Fit) -> list[str]:
     """The remarks of a summary, each one sentence."""
     remarks = [_weights_note(fit), _dropped_rows_note(fit), *_dropped_columns_notes(fit), _held_note(fit)]
-    remarks += [_singular_note(fit), _no_error_note(fit), _convergence_note(fit)]
+    remarks += [*_time_notes(fit), _singular_note(fit), _no_error_note(fit), _convergence_note(fit)]
     return [remark for remark in remarks if remark]
 
 
@@ -55,6 +56,24 @@ def _dropped_columns_notes(fit: Fit) -> list[str]:
 def _held_note(fit: Fit) -> str | None:
     held = [name for name, fixed in zip(fit.parameter_names, fit.held, strict=True) if fixed]
     return f"held at the given value, not estimated: {', '.join(held)}" if held else None
+
+
+def _time_notes(fit: Fit) -> list[str]:
+    """What is taken as time by autoregressive terms whose levels could be read otherwise."""
+    made = []
+    for term in fit.design.terms:
+        times = numeric_levels(term.spec.effects.levels) if term.structure == "ar1" else None
+        if times is None:
+            continue
+        levels, source = term.spec.effects.levels, term.spec.term.source
+        if levels.inferred_type == "string" and (np.diff(times) > 0).all() and not levels.is_monotonic_increasing:
+            made.append(f"{source}: its times are text that reads as numbers, and stand in the numbers' order")
+        steps = np.diff(times)
+        wide = np.flatnonzero(steps > steps.min() * (1.0 + 1e-9))
+        if wide.size:
+            first = f"{levels[wide[0]]} and {levels[wide[0] + 1]}"
+            made.append(f"{source}: times are not evenly spaced, but successive ones are one lag apart, as {first} are")
+    return made
 
 
 def _singular_note(fit: Fit) -> str | None:

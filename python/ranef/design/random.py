@@ -205,6 +205,8 @@ def _build_effects(
     if factor is not None:
         variable = factor.variables[0]
         codes, levels = table[variable].factor()
+        if term.structure == "ar1":
+            codes, levels = _in_numeric_order(codes, levels)
         prefix = variable if factor.is_name else factor.text
         return tuple(f"{prefix}[{level}]" for level in levels), ColumnSpec(variable, levels), None, codes
     if term.structure == "ar1":
@@ -215,6 +217,21 @@ def _build_effects(
         return ("Intercept",), None, None, None
     matrix, spec = build_matrix(term.effects, table, contrasts)
     return spec.names, spec, np.ascontiguousarray(matrix), None
+
+
+def _in_numeric_order(codes: Codes, levels: pd.Index) -> tuple[Codes, pd.Index]:
+    """Levels that are text but read as numbers in the numbers' order, unless they were declared in one of their own."""
+    numbers = numeric_levels(levels)
+    if numbers is None or levels.inferred_type != "string" or not levels.is_monotonic_increasing:
+        return codes, levels
+    order = np.argsort(numbers, kind="stable")
+    return np.argsort(order).astype(np.int32)[codes], levels[order]
+
+
+def numeric_levels(levels: pd.Index) -> Floats | None:
+    """The numbers that all levels are or read as, None where some do not."""
+    numbers = pd.to_numeric(pd.Series(levels.astype(object)), errors="coerce").to_numpy(dtype=np.float64)
+    return None if np.isnan(numbers).any() else numbers
 
 
 def _indicator(term: RandomTerm, table: Table) -> Expression | None:
