@@ -197,6 +197,7 @@ def test_times_that_are_text_stand_in_numeric_order_and_are_mentioned() -> None:
     assert "its times are text that reads as numbers" in str(text.summary())
     declared = times(pd.Categorical(["2", "10", "1"], categories=["2", "10", "1"]))
     assert declared.design.terms[0].term_names == ("t[2]", "t[10]", "t[1]")
+    assert "one lag apart" not in str(declared.summary())
 
 
 def test_times_that_are_not_evenly_spaced_are_mentioned() -> None:

@@ -242,3 +242,11 @@ def test_a_missing_value_written_as_text_among_numbers_is_named(code: str) -> No
 def test_text_that_is_no_number_is_no_missing_value() -> None:
     data = table().assign(x=["." if k % 2 else "1a" for k in range(60)])
     assert design(data, "y ~ x + (1 | g)").n_rows == 60
+
+
+def test_a_code_that_no_row_has_is_not_mentioned() -> None:
+    kept = pd.Categorical([str(k % 3) for k in range(60)], categories=["0", "1", "2", "."])
+    assert design(table().assign(x=kept), "y ~ x + (1 | g)").n_rows == 60
+    dropped = table().assign(x=["." if k == 5 else str(k % 3) for k in range(60)])
+    dropped.loc[5, "y"] = np.nan
+    assert design(dropped, "y ~ x + (1 | g)").n_rows == 59

@@ -113,6 +113,12 @@ def test_a_row_without_weight_or_offset_is_dropped_and_counted(role: str, by_nam
         )
 
 
+def test_an_array_of_weights_beside_a_column_of_that_name_drops_the_rows_of_both() -> None:
+    data = DATA.assign(weights=np.where(np.arange(N) == 7, np.nan, 1.0 + np.arange(N)))
+    made = build_design("y ~ weights", data, family=families.make("gaussian"), weights=changed(np.nan))
+    assert np.flatnonzero(~made.kept).tolist() == [2, 5, 7]
+
+
 @pytest.mark.parametrize("role", ["weights", "offset"])
 @pytest.mark.parametrize("value", [np.inf, -np.inf])
 @pytest.mark.parametrize("by_name", [True, False])

@@ -113,7 +113,7 @@ def test_other_files_are_refused(tmp_path):
 
 def test_a_file_with_the_memory_of_formulaic_predicts_as_the_fit_that_wrote_it(tmp_path):
     """Written with ``poly``, ``ns``, ``scale``, contrasts and an interaction without margins."""
-    folder = Path(__file__).parent / "reference" / "saved"
+    folder = Path(__file__).parent / "saved" / "formulaic"
     new = pd.read_csv(folder / "formulaic.csv")
     loaded = ranef.load(folder / "formulaic.ranef")
     np.testing.assert_allclose(loaded.predict(new), new["prediction"], rtol=1e-13)

@@ -65,10 +65,11 @@ def _time_notes(fit: Fit) -> list[str]:
         times = numeric_levels(term.spec.effects.levels) if term.structure == "ar1" else None
         if times is None:
             continue
-        levels, source = term.spec.effects.levels, term.spec.term.source
-        if levels.inferred_type == "string" and (np.diff(times) > 0).all() and not levels.is_monotonic_increasing:
+        levels, source, steps = term.spec.effects.levels, term.spec.term.source, np.diff(times)
+        if (steps <= 0).any():  # declared in an order of their own
+            continue
+        if levels.inferred_type == "string" and not levels.is_monotonic_increasing:
             made.append(f"{source}: its times are text that reads as numbers, and stand in the numbers' order")
-        steps = np.diff(times)
         wide = np.flatnonzero(steps > steps.min() * (1.0 + 1e-9))
         if wide.size:
             first = f"{levels[wide[0]]} and {levels[wide[0] + 1]}"

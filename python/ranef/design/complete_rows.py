@@ -58,7 +58,8 @@ def complete_rows(table: Table, na_action: NaAction, beside: Iterable[RowNumbers
     for numbers in beside:
         unknown = np.isnan(numbers.values)
         if unknown.any():
-            missing[numbers.column or numbers.role] = unknown
+            name = numbers.column or numbers.role
+            missing[name] = missing.get(name, False) | unknown
     for name, mask in missing.items():
         if mask.all():
             raise DataError(f"column {name!r} has no value: all {table.n_rows} rows are missing")

@@ -116,7 +116,7 @@ def _unknown(name: str, names: Sequence[str], user: str) -> str:
 def _series(data: pd.DataFrame, labels: Sequence[Any], names: Sequence[str], name: str) -> pd.Series:
     """The column whose label reads `name`, which is the only one."""
     place = names.index(name)
-    # By its label costs a tenth of what it costs by its place; other labels than text may mean something else in [].
+    # Faster by its label than by its place; but other labels than text may mean something else in [].
     return data[name] if isinstance(labels[place], str) else data.iloc[:, place]
 
 

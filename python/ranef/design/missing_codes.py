@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from ranef.callers import caller_level
-from ranef.design.columns import Column
 from ranef.design.frame import Table, name_rows
 from ranef.errors import DesignWarning
 
@@ -26,24 +25,24 @@ def warn_of_missing_codes(table: Table) -> None:
         Naming the column, the code and its rows.
     """
     for column in table.columns.values():
-        code = _missing_code(column)
+        if column.labels is None or column.labels.inferred_type != "string":
+            continue
+        codes, levels = column.factor()
+        code = _missing_code(levels)
         if code is not None:
-            assert column.labels is not None
-            rows = np.flatnonzero(column.values == column.labels.get_loc(code))
+            rows = np.flatnonzero(codes == levels.get_loc(code))
             warnings.warn(
-                f"column {column.name!r} is text, and so a factor of {len(column.labels)} levels, because of {code!r} "
-                f"in {name_rows(table.index, rows)}; the others are numbers. If it stands for a missing value, read "
+                f"column {column.name!r} is text, and so a factor of {len(levels)} levels, because of {code!r} in "
+                f"{name_rows(table.index, rows)}; the others are numbers. If it stands for a missing value, read "
                 f"the table with na_values=[{code!r}]",
                 DesignWarning,
                 stacklevel=caller_level(),
             )
 
 
-def _missing_code(column: Column) -> str | None:
-    """The code among the column's levels, where all others are numbers."""
-    if column.labels is None or column.labels.inferred_type != "string":
-        return None
-    labels = column.labels.tolist()
+def _missing_code(levels: pd.Index) -> str | None:
+    """The code among the levels, where all others are numbers."""
+    labels: list[str] = levels.tolist()
     if _CODES.isdisjoint(labels):
         return None
     others = [label for label in labels if label not in _CODES]
